@@ -1,0 +1,81 @@
+"""Kubernetes objects as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+__all__ = ["Manifest", "Resource", "ResourceId", "split_api_version"]
+
+#: A Kubernetes object as plain Python values. Never changed once it stands in a `Resource`.
+Manifest: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ResourceId:
+    """What makes an object the same object: its group, kind, namespace and name.
+
+    The API version is left out on purpose: `apps/v1` and `apps/v1beta1` name one Deployment.
+    A cluster-scoped object has the namespace "".
+    """
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        kind = f"{self.kind}.{self.group}" if self.group else self.kind
+        return f"{kind}/{self.namespace}/{self.name}" if self.namespace else f"{kind}/{self.name}"
+
+
+def split_api_version(api_version: str) -> tuple[str, str]:
+    """Split `apps/v1` into ("apps", "v1"), and `v1` into ("", "v1")."""
+    group, _, version = api_version.rpartition("/")
+    return group, version
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One object of a rendered site.
+
+    Attributes:
+        manifest: The whole object; treat it as immutable.
+    """
+
+    manifest: Manifest
+
+    @cached_property
+    def id(self) -> ResourceId:
+        """The object's identity."""
+        metadata = self.manifest.get("metadata") or {}
+        return ResourceId(
+            group=split_api_version(self.api_version)[0],
+            kind=str(self.manifest.get("kind", "")),
+            namespace=str(metadata.get("namespace") or ""),
+            name=str(metadata.get("name") or ""),
+        )
+
+    @property
+    def api_version(self) -> str:
+        """`apiVersion` as written, for example `apps/v1`."""
+        return str(self.manifest.get("apiVersion", ""))
+
+    @property
+    def kind(self) -> str:
+        """`kind` as written."""
+        return str(self.manifest.get("kind", ""))
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """`metadata.labels`, empty where there are none."""
+        metadata = self.manifest.get("metadata") or {}
+        return metadata.get("labels") or {}
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """`metadata.annotations`, empty where there are none."""
+        metadata = self.manifest.get("metadata") or {}
+        return metadata.get("annotations") or {}
