@@ -1,0 +1,1 @@
+"""One module for each system outside: git, the Kubernetes API, folders, SQLite."""

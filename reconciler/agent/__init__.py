@@ -1,0 +1,1 @@
+"""The agent: one site, one small process, one loop."""

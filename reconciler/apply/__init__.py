@@ -1,0 +1,1 @@
+"""Carries out a plan on a target and awaits health."""

@@ -1,0 +1,1 @@
+"""The check of a whole fleet, over processes where that pays."""

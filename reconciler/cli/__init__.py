@@ -1,0 +1,1 @@
+"""Arguments, wiring, and errors turned into exit codes."""

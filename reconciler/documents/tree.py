@@ -86,7 +86,9 @@ def normalize(base: str, path: str) -> str:
         return ""
     if joined == ".." or joined.startswith("../"):
         raise TreeError(
-            f"the path {path!r} leaves the repository", path=path, code="path-outside",
+            f"the path {path!r} leaves the repository",
+            path=path,
+            code="path-outside",
             hint="keep everything that a site needs in the repository",
         )
     return joined

@@ -1,0 +1,1 @@
+"""Fleet and site documents, parsed into the model with every mistake located."""

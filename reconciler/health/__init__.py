@@ -1,0 +1,1 @@
+"""Health of objects, by kstatus semantics."""

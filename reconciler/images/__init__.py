@@ -1,0 +1,1 @@
+"""Image references, the lock and its evidence."""

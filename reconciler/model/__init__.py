@@ -1,0 +1,1 @@
+"""What Wayside speaks of, as frozen values. Standard library only."""

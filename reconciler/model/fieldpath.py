@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-
 from typing import TypeAlias
 
 __all__ = ["FieldPath", "format_field_path", "parse_field_path"]

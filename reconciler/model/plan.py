@@ -7,9 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from reconciler.model.resource import Resource, ResourceId
+from reconciler.model.resource import Manifest, Resource, ResourceId
 
-__all__ = ["Action", "Change", "Health", "HealthStatus", "Hold", "Inventory", "InventoryEntry", "Plan", "Wave"]
+__all__ = [
+    "Action",
+    "Change",
+    "Health",
+    "HealthStatus",
+    "Hold",
+    "Inventory",
+    "InventoryEntry",
+    "Observed",
+    "Plan",
+    "Wave",
+]
 
 
 class Action(enum.Enum):
@@ -100,6 +111,19 @@ class Inventory:
     """Everything that this site's agent put there and has not removed."""
 
     entries: Mapping[ResourceId, InventoryEntry] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What is at the target now, of the objects that were asked for.
+
+    Attributes:
+        objects: Every object that is there; one that was asked for and is missing here is not there.
+        inventory: What this site's agent put there.
+    """
+
+    objects: Mapping[ResourceId, Manifest]
+    inventory: Inventory = field(default_factory=Inventory)
 
 
 class HealthStatus(enum.Enum):

@@ -1,0 +1,1 @@
+"""The pure parts composed: a tree of files in, the desired set and verdict of a site out."""

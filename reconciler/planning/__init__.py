@@ -1,0 +1,1 @@
+"""What a sync has to do: desired and observed in, a plan out."""

@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from reconciler.model.plan import Health, Inventory
+from reconciler.model.plan import Health, Inventory, Observed
 from reconciler.model.resource import Manifest, Resource, ResourceId
 
 __all__ = ["Observed", "Target"]
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """What is at the target now, of the objects that were asked for.
-
-    Attributes:
-        objects: Every object that is there; one that was asked for and is missing here is not there.
-        inventory: What this site's agent put there.
-    """
-
-    objects: Mapping[ResourceId, Manifest]
-    inventory: Inventory = field(default_factory=Inventory)
 
 
 class Target(Protocol):

@@ -1,0 +1,1 @@
+"""Kustomize overlays built in process, exactly, with the origin of every value."""

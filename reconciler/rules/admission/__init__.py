@@ -1,0 +1,1 @@
+"""ValidatingAdmissionPolicy, decided as the API server decides it."""
