@@ -22,7 +22,8 @@ MAX_FILE_BYTES = 16 * 1024 * 1024
 class TreeError(SourceError):
     """A path of a tree cannot be read.
 
-    `code` is one of `file-missing`, `not-a-file`, `not-a-directory`, `path-outside`, `file-too-large`, `file-unreadable`.
+    `code` is one of `file-missing`, `not-a-file`, `not-a-directory`, `path-outside`,
+    `file-too-large`, `file-unreadable`.
 
     Args:
         message: What is wrong.
