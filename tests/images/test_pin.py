@@ -1,0 +1,83 @@
+"""Locked tags become digests; everything else stays as it is."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from reconciler.images.pin import pin_images
+from reconciler.model.lock import ImagesLock, LockedImage
+from reconciler.model.resource import Resource
+
+DIGEST = "sha256:" + "b" * 64
+OTHER = "sha256:" + "c" * 64
+LOCK = ImagesLock(
+    {
+        ("acme/pos", "1"): LockedImage("acme/pos", "1", DIGEST, ()),
+        ("docker.io/library/nginx", "latest"): LockedImage("docker.io/library/nginx", "latest", OTHER, ()),
+    }
+)
+
+
+def deployment(*images: str, **spec: Any) -> Resource:
+    containers = [{"name": f"c{number}", "image": image} for number, image in enumerate(images)]
+    return Resource(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "d"},
+            "spec": {"template": {"spec": {"containers": containers, **spec}}},
+        }
+    )
+
+
+def images(resource: Resource) -> list[str]:
+    containers = resource.manifest["spec"]["template"]["spec"]["containers"]
+    return [container["image"] for container in containers]
+
+
+def test_a_locked_tag_gets_its_digest_and_keeps_its_tag() -> None:
+    assert images(pin_images(deployment("acme/pos:1"), LOCK)) == [f"acme/pos:1@{DIGEST}"]
+
+
+def test_a_short_name_finds_the_normalised_entry() -> None:
+    assert images(pin_images(deployment("nginx"), LOCK)) == [f"nginx@{OTHER}"]
+
+
+def test_what_has_a_digest_or_is_unknown_stays() -> None:
+    resource = deployment(f"acme/pos:1@{OTHER}", "acme/unknown:1", "NOT AN IMAGE")
+    assert pin_images(resource, LOCK) is resource
+
+
+def test_init_containers_and_image_volumes_are_pinned_too() -> None:
+    resource = deployment(
+        "acme/pos:1",
+        initContainers=[{"name": "i", "image": "acme/pos:1"}],
+        volumes=[{"name": "v", "image": {"reference": "acme/pos:1"}}, {"name": "e", "emptyDir": {}}],
+    )
+    spec = pin_images(resource, LOCK).manifest["spec"]["template"]["spec"]
+    assert spec["initContainers"][0]["image"] == f"acme/pos:1@{DIGEST}"
+    assert spec["volumes"][0]["image"]["reference"] == f"acme/pos:1@{DIGEST}"
+
+
+def test_the_object_that_was_given_is_not_changed() -> None:
+    resource = deployment("acme/pos:1", "acme/unknown:1")
+    before = copy.deepcopy(resource.manifest)
+    pinned = pin_images(resource, LOCK)
+    assert resource.manifest == before
+    assert (
+        pinned.manifest["spec"]["template"]["spec"]["containers"][1]
+        is resource.manifest["spec"]["template"]["spec"]["containers"][1]
+    )
+
+
+def test_a_malformed_pod_template_is_left_to_the_schema_check() -> None:
+    for template in (
+        None,
+        [],
+        {"spec": None},
+        {"spec": {"containers": "x"}},
+        {"spec": {"containers": ["x"]}},
+    ):
+        resource = Resource({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"template": template}})
+        assert pin_images(resource, LOCK) is resource
