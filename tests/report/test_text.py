@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from reconciler.model.finding import Finding, NotChecked, Severity
 from reconciler.model.location import Location
 from reconciler.model.resource import ResourceId
@@ -66,8 +68,6 @@ def test_a_line_that_cannot_be_shown_leaves_no_empty_frame() -> None:
 
 
 def test_colour_changes_nothing_but_colour() -> None:
-    import re
-
     painted = text(finding(), colour=True)
     assert "\033[" in painted
     assert re.sub(r"\033\[[0-9;]*m", "", painted) == text(finding())
