@@ -1,0 +1,269 @@
+"""From what is wanted and what is there to what is to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from reconciler.model.plan import Action, Change, Hold, Inventory, InventoryEntry, Observed, Plan, Wave
+from reconciler.model.resource import Manifest, Resource, ResourceId
+from reconciler.model.site import SyncSettings
+from reconciler.planning import conventions
+from reconciler.planning.applyset import AGENT_NAMESPACE, applyset_id, part_of, with_label
+from reconciler.planning.digest import fields_digest, manifest_digest
+from reconciler.planning.guard import guard
+from reconciler.planning.ordering import Order, deletion_key, kind_rank, order
+from reconciler.planning.ownership import foreign_owner
+from reconciler.planning.scope import defined_scopes, scoped
+
+__all__ = ["plan"]
+
+_CRD = "CustomResourceDefinition"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What decides on single objects: the site's settings, its sets and the agent's own objects."""
+
+    policy: SyncSettings
+    ours: frozenset[str]
+    own: frozenset[ResourceId]
+
+
+def plan(
+    desired: Sequence[Resource],
+    observed: Observed,
+    inventory: Inventory,
+    policy: SyncSettings,
+    *,
+    site: str,
+    former_sites: Collection[str] = (),
+    own: Collection[ResourceId] = (),
+) -> Plan:
+    """Return what a sync would do.
+
+    An empty `desired` is taken at its word: the caller answers for having loaded the set whole. The prune
+    guard holds what looks like an accident.
+
+    Args:
+        desired: The site's objects; they are made members of the site's ApplySet here.
+        observed: What is at the target.
+        inventory: What the agent's own state says is there.
+        policy: The site's `spec.sync`.
+        site: The site's name.
+        former_sites: Names that the site had before; what they put there is taken over, not deleted.
+        own: Objects that the agent itself consists of: applied last, never deleted.
+
+    Returns:
+        The plan. What is wrong with the set or must not happen by mistake stands in its `holds`.
+    """
+    owner = applyset_id(site)
+    ours = frozenset({owner, *(applyset_id(name) for name in former_sites)})
+    wanted = () if policy.decommission else desired
+    scopes = {**defined_scopes(wanted), **observed.scopes}
+    resources = [with_label(scoped(resource, scopes), owner) for resource in wanted]
+    holds = _malformed(resources)
+    rules = _Rules(policy, ours, frozenset(own))
+    known = _known(observed, inventory, ours)
+    by_id = {resource.id: resource for resource in resources}
+    ordered = order(tuple(by_id.values()))
+    holds.extend(ordered.holds)
+
+    changes: dict[ResourceId, Change] = {}
+    for id_, resource in by_id.items():
+        change, hold = _change(
+            resource, observed.objects.get(id_), known.get(id_), rules, wave=ordered.positions[id_][0]
+        )
+        changes[id_] = change
+        if hold:
+            holds.append(hold)
+    changes = _staged(changes, ordered)
+    deletions = _deletions(by_id, observed, known, rules)
+    if not policy.decommission:
+        doomed = [change.id for change in deletions if change.action is Action.DELETE]
+        holds.extend(guard(doomed, size=len(known), desired=by_id, confirmed=policy.confirm_deletes))
+    return Plan(
+        waves=_waves(changes.values(), ordered, rules.own),
+        deletions=deletions,
+        holds=tuple(holds),
+        inventory=Inventory(MappingProxyType(known)),
+    )
+
+
+def _malformed(resources: Iterable[Resource]) -> list[Hold]:
+    """Return a hold for each object without a full identity, and for each identity that comes twice."""
+    holds: list[Hold] = []
+    seen: set[ResourceId] = set()
+    for resource in resources:
+        id_ = resource.id
+        missing = [
+            field
+            for field, value in (
+                ("apiVersion", resource.api_version),
+                ("kind", id_.kind),
+                ("metadata.name", id_.name),
+            )
+            if not value
+        ]
+        if missing:
+            message = f"{id_}: expected {' and '.join(missing)}, found none"
+            holds.append(Hold("resource-incomplete", message, subjects=(id_,)))
+        elif id_ in seen:
+            message = f"{id_} comes more than once in the site's objects"
+            hint = "give one of them another name or namespace, or remove it"
+            holds.append(Hold("resource-duplicate", message, hint, (id_,)))
+        seen.add(id_)
+    return holds
+
+
+def _known(
+    observed: Observed, inventory: Inventory, ours: frozenset[str]
+) -> dict[ResourceId, InventoryEntry]:
+    """Return what is really there and ours, by the agent's own state and by the target's.
+
+    What the state knows but is gone, or has been given to another set, is not ours to delete any more.
+    """
+    known: dict[ResourceId, InventoryEntry] = {}
+    for id_ in sorted({*inventory.entries, *observed.inventory.entries}):
+        live = observed.objects.get(id_)
+        entry = inventory.entries.get(id_) or observed.inventory.entries[id_]
+        if live is not None and part_of(live) in ours:
+            known[id_] = entry
+    return known
+
+
+def _change(
+    resource: Resource,
+    live: Manifest | None,
+    entry: InventoryEntry | None,
+    rules: _Rules,
+    *,
+    wave: int,
+) -> tuple[Change, Hold | None]:
+    """Return what happens to one desired object, and why it may not."""
+    id_ = resource.id
+    force = conventions.conflicts(resource.manifest, rules.policy.conflicts) != "report"
+    recreate = conventions.recreates(resource.manifest)
+    hold: Hold | None = None
+    reason = ""
+    if key := conventions.ignored(resource.manifest):
+        action, reason = Action.SKIP, f"left alone by its annotation {key}"
+    elif live is None:
+        action = Action.CREATE
+    elif foreign := foreign_owner(live, rules.ours):
+        action, reason = Action.UPDATE, f"taken over from {foreign}"
+        if not conventions.adopts(resource.manifest):
+            action, reason = Action.SKIP, f"belongs to {foreign}"
+            message = f"{id_} is there already and belongs to {foreign}"
+            hint = "rename it, remove it from the overlay, or annotate it with wayside.dev/adopt: enabled"
+            hold = Hold("foreign-owner", message, hint, (id_,))
+    elif conventions.create_only(resource.manifest):
+        action, reason = Action.UNCHANGED, "made once and left alone by its annotation"
+    elif part_of(live) not in rules.ours and entry is None:
+        action, reason = Action.UPDATE, "was there before and belonged to nobody"
+    else:
+        action, reason = _difference(resource.manifest, live, entry, rules.policy)
+    change = Change(
+        id_, action, resource, reason=reason, wave=wave, live=live, force=force, recreate=recreate
+    )
+    return change, hold
+
+
+def _difference(
+    manifest: Manifest, live: Manifest, entry: InventoryEntry | None, policy: SyncSettings
+) -> tuple[Action, str]:
+    """Return whether an object of ours needs a write, and why."""
+    if not (live.get("metadata") or {}).get("managedFields"):
+        # A target without field managers keeps what it was given.
+        return (Action.UNCHANGED, "") if live == manifest else (Action.UPDATE, "")
+    if entry is None or not entry.digest or not entry.fields or entry.digest != manifest_digest(manifest):
+        return Action.UPDATE, ""
+    if entry.fields == fields_digest(live):
+        return Action.UNCHANGED, ""
+    match conventions.drift(manifest, policy.drift):
+        case "ignore":
+            return Action.UNCHANGED, ""
+        case "report":
+            return Action.SKIP, "drifted: somebody else changed fields of it, and spec.sync.drift is report"
+        case _:
+            return Action.UPDATE, "drifted: somebody else changed fields of it"
+
+
+def _staged(changes: Mapping[ResourceId, Change], ordered: Order) -> dict[ResourceId, Change]:
+    """Note on each change what of the same sync it cannot be dry-run without.
+
+    That is what will be made, and a CRD that will be changed: its schema decides on its objects.
+    """
+    staged: dict[ResourceId, Change] = {}
+    for id_, change in changes.items():
+        after = tuple(
+            needed
+            for needed in ordered.prerequisites.get(id_, ())
+            if changes[needed].action is Action.CREATE
+            or (needed.kind == _CRD and changes[needed].action is Action.UPDATE)
+        )
+        staged[id_] = replace(change, after=after) if after else change
+    return staged
+
+
+def _waves(changes: Iterable[Change], ordered: Order, own: Collection[ResourceId]) -> tuple[Wave, ...]:
+    groups: dict[tuple[bool, int, int], list[Change]] = {}
+    for change in changes:
+        wave, stage = ordered.positions[change.id]
+        groups.setdefault((change.id in own, wave, stage), []).append(change)
+    return tuple(
+        Wave(
+            number=wave,
+            changes=tuple(sorted(group, key=lambda change: (kind_rank(change.id.kind), change.id))),
+            stage=stage,
+        )
+        for (_, wave, stage), group in sorted(groups.items())
+    )
+
+
+def _deletions(
+    desired: Mapping[ResourceId, Resource],
+    observed: Observed,
+    known: Mapping[ResourceId, InventoryEntry],
+    rules: _Rules,
+) -> tuple[Change, ...]:
+    changes: list[Change] = []
+    for id_, entry in known.items():
+        if id_ in desired:
+            continue
+        live = observed.objects[id_]
+        wave = entry.wave
+        if not entry.digest:
+            try:
+                wave = conventions.wave(live)
+            except ValueError:
+                wave = 0
+        reason = _kept(id_, live, entry, rules)
+        action = Action.SKIP if reason else Action.DELETE
+        changes.append(
+            Change(id_, action, reason=reason or "no longer among the site's objects", wave=wave, live=live)
+        )
+    return tuple(sorted(changes, key=lambda change: deletion_key(change.id, change.wave)))
+
+
+def _kept(
+    id_: ResourceId,
+    live: Manifest,
+    entry: InventoryEntry,
+    rules: _Rules,
+) -> str:
+    """Return why an object that left the set stays at the target, or ""."""
+    agent = id_ in rules.own or (id_.kind, id_.name) in (
+        ("Namespace", AGENT_NAMESPACE),
+        (_CRD, "sites.wayside.dev"),
+    )
+    if agent:
+        return "kept: the agent itself needs it"
+    if foreign := foreign_owner(live, rules.ours):
+        return f"kept: it belongs to {foreign}"
+    if entry.keep or conventions.keeps(live):
+        return "kept: its annotation says that it is not pruned"
+    if not rules.policy.prune and not rules.policy.decommission:
+        return "kept: spec.sync.prune is false"
+    return ""
