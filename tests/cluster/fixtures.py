@@ -90,7 +90,7 @@ def missing(reason: str) -> NoReturn:
 @pytest.fixture(scope="session")
 def part(request: pytest.FixtureRequest) -> Callable[[str], Path]:
     """Find a real part by name, building it on first use; where it cannot be had, skip, or under CI fail."""
-    from tests.cluster.binaries import binary  # noqa: PLC0415 - most runs need no part
+    from tests.cluster.binaries import binary
 
     capture = request.config.pluginmanager.getplugin("capturemanager")
 
@@ -143,7 +143,7 @@ def parts_directory(
 @pytest.fixture(scope="session")
 def etcd(part: Callable[[str], Path], parts_directory: Path) -> Iterator["Etcd"]:
     """The etcd that all API servers of the run share; each has a prefix of its own."""
-    from tests.cluster.control_plane import Etcd  # noqa: PLC0415 - most runs need no cluster
+    from tests.cluster.control_plane import Etcd
 
     etcd = Etcd(part, data=parts_directory / "data", logs=parts_directory / "logs")
     try:
@@ -164,7 +164,7 @@ def control_plane(
     if given := os.environ.get("WAYSIDE_TEST_KUBECONFIG"):
         yield from _external(Path(given), part, parts_directory)
         return
-    from tests.cluster.control_plane import ControlPlane  # noqa: PLC0415 - most runs need no cluster
+    from tests.cluster.control_plane import ControlPlane
 
     cluster = ControlPlane(
         part,
@@ -184,7 +184,7 @@ def control_plane(
 
 
 def _external(given: Path, part: Callable[[str], Path], parts_directory: Path) -> Iterator["Cluster"]:
-    from tests.cluster.external import ExternalCluster  # noqa: PLC0415 - few runs use one
+    from tests.cluster.external import ExternalCluster
 
     try:
         cluster = ExternalCluster(
@@ -212,7 +212,7 @@ def own_api_server(
     etcd: "Etcd", part: Callable[[str], Path], parts_directory: Path
 ) -> Iterator[MakeApiServer]:
     """Make API servers for one test alone, to fill, stop, kill and start again; they end with the test."""
-    from tests.cluster.control_plane import ControlPlane  # noqa: PLC0415 - most runs need no cluster
+    from tests.cluster.control_plane import ControlPlane
 
     with ExitStack() as made:
 
@@ -251,7 +251,7 @@ def own_registry(part: Callable[[str], Path], parts_directory: Path) -> Iterator
 
 @contextmanager
 def _registries(part: Callable[[str], Path], parts_directory: Path) -> Iterator[MakeRegistry]:
-    from tests.cluster.registry import Registry  # noqa: PLC0415 - most runs need no registry
+    from tests.cluster.registry import Registry
 
     with ExitStack() as made:
 
