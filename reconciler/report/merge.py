@@ -1,0 +1,54 @@
+"""One cause, one finding: what a line does to many sites is said once, with the sites."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+from reconciler.model.finding import Finding, NotChecked
+
+__all__ = ["merge_findings", "merge_not_checked"]
+
+
+def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Merge findings of many sites that have one cause, and put them in a fixed order.
+
+    Findings have one cause where rule, severity, place, object and field are the same. Where one site has several of
+    them, the first of each site are merged, then the second, and so on, so that none is lost. The message is that of the
+    first site by name: sites may be named differently in it.
+    """
+    groups: dict[tuple[object, ...], dict[str, Finding]] = {}
+    seen: dict[tuple[object, ...], int] = {}
+    for finding in sorted(findings, key=lambda f: (f.sites, f.order)):
+        cause = (
+            finding.rule,
+            finding.severity,
+            finding.location,
+            finding.resource,
+            finding.field_path,
+        )
+        number = seen.get((*cause, finding.sites), 0)
+        seen[(*cause, finding.sites)] = number + 1
+        group = groups.setdefault((*cause, number), {})
+        for site in finding.sites or ("",):
+            group.setdefault(site, finding)
+    merged = []
+    for group in groups.values():
+        first = group[min(group)]
+        sites = tuple(sorted(site for site in group if site))
+        merged.append(dataclasses.replace(first, sites=sites))
+    return tuple(sorted(merged, key=lambda finding: finding.order))
+
+
+def merge_not_checked(items: Iterable[NotChecked]) -> tuple[NotChecked, ...]:
+    """Merge what could not be checked for many sites, in a fixed order."""
+    groups: dict[tuple[object, ...], set[str]] = {}
+    first: dict[tuple[object, ...], NotChecked] = {}
+    for item in items:
+        cause = (item.rule, item.reason, item.resource)
+        first.setdefault(cause, item)
+        groups.setdefault(cause, set()).update(item.sites)
+    merged = [
+        dataclasses.replace(first[cause], sites=tuple(sorted(sites))) for cause, sites in groups.items()
+    ]
+    return tuple(sorted(merged, key=lambda item: (item.rule, item.reason, str(item.resource or ""))))
