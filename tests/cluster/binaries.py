@@ -16,6 +16,7 @@ from typing import Final
 
 from tests.cluster.cache import cache_directory, exclusive
 from tests.cluster.errors import PartMissing
+from tests.cluster.process import bound_to_this_process
 from tests.cluster.toolchain import SETTINGS, Go, find_go
 
 MODULES: Final = Path(__file__).parent / "go"
@@ -96,11 +97,15 @@ def _build(part: Part, go: Go, place: Path, say: Callable[[str], None]) -> None:
     """Build aside and move it into place whole, so that no half-written program is ever run."""
     say(f"building {part.name} with {go.version} (minutes the first time, seconds from Go's build cache)")
     started = monotonic()
+    for left_over in place.parent.glob(f"{place.name}.[0-9]*"):  # by a run that was killed: we hold the lock
+        shutil.rmtree(left_over)
     fresh = place.with_name(f"{place.name}.{os.getpid()}")
     fresh.mkdir(parents=True)
     try:
         done = subprocess.run(
-            [go.path, "build", "-ldflags", part.ldflags, "-o", fresh / part.name, part.package],
+            bound_to_this_process(
+                [go.path, "build", "-ldflags", part.ldflags, "-o", fresh / part.name, part.package]
+            ),
             cwd=MODULES / part.module,
             env=go.environment(),
             capture_output=True,

@@ -20,15 +20,8 @@ if TYPE_CHECKING:
 
 REAL_PARTS: Final = frozenset(
     {
-        "kubectl",
-        "cosign",
-        "crane",
-        "registry",
-        "own_registry",
-        "control_plane",
-        "own_api_server",
-        "namespace",
-        "etcd",
+        *("kubectl", "cosign", "crane", "registry", "own_registry", "etcd"),
+        *("control_plane", "namespace", "own_api_server", "module_api_server"),
     }
 )
 """Fixtures whose tests are marked `cluster`."""
@@ -37,7 +30,7 @@ _LOGS: Final = pytest.StashKey[Path]()
 
 
 class MakeApiServer(Protocol):
-    """Starts an API server for one test.
+    """Starts an API server that nobody else uses.
 
     It has no controllers unless asked: Deployments then make no pods, and a deleted namespace stays
     Terminating. The scheduler and KWOK are of use with controllers only.
@@ -49,7 +42,7 @@ class MakeApiServer(Protocol):
 
 
 class MakeRegistry(Protocol):
-    """Starts an empty registry for one test."""
+    """Starts an empty registry that nobody else uses."""
 
     def __call__(self) -> "Registry": ...
 
@@ -212,6 +205,21 @@ def own_api_server(
     etcd: "Etcd", part: Callable[[str], Path], parts_directory: Path
 ) -> Iterator[MakeApiServer]:
     """Make API servers for one test alone, to fill, stop, kill and start again; they end with the test."""
+    with _api_servers(etcd, part, parts_directory) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def module_api_server(
+    etcd: "Etcd", part: Callable[[str], Path], parts_directory: Path
+) -> Iterator[MakeApiServer]:
+    """Make API servers for the tests of one module; they end with its last test."""
+    with _api_servers(etcd, part, parts_directory) as make:
+        yield make
+
+
+@contextmanager
+def _api_servers(etcd: "Etcd", part: Callable[[str], Path], parts_directory: Path) -> Iterator[MakeApiServer]:
     from tests.cluster.control_plane import ControlPlane
 
     with ExitStack() as made:
