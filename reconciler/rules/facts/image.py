@@ -1,0 +1,90 @@
+"""The facts of one image in one workload: what it is, and on which nodes it would run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.model.fieldpath import FieldPath, format_field_path
+from reconciler.model.image import ImageReference, ImageReferenceError
+from reconciler.rules.facts.locked import LockIndex
+from reconciler.rules.facts.node import NodeFacts
+from reconciler.rules.facts.platform import accepts, parse_platform
+from reconciler.rules.facts.problem import FactProblem
+
+__all__ = ["ImageFacts", "image_facts"]
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """One image where one container, or one image volume, uses it.
+
+    Attributes:
+        field_path: Where it stands in the workload.
+        facts: The plain values that rules see.
+    """
+
+    field_path: FieldPath
+    facts: Mapping[str, Any]
+
+
+def image_facts(
+    text: str,
+    *,
+    container: str,
+    path: FieldPath,
+    pull_policy: str,
+    nodes: Sequence[NodeFacts],
+    runtime_class: str,
+    lock: LockIndex,
+    problems: list[FactProblem],
+) -> ImageFacts:
+    """Compute the facts of one image.
+
+    Args:
+        text: The reference as written, after the lock's digests were put in.
+        container: The container's name, or the volume's.
+        path: Where it stands in the workload.
+        pull_policy: `imagePullPolicy`, or "".
+        nodes: The nodes that the workload may be placed on.
+        runtime_class: The pod's RuntimeClass, or ""; with one, a WebAssembly build runs anywhere.
+        lock: What is known of images.
+        problems: Receives a reference that cannot be parsed.
+    """
+    try:
+        reference = ImageReference.parse(text)
+    except ImageReferenceError as err:
+        problems.append(FactProblem(str(err), path))
+        reference = ImageReference(text)
+    locked = lock.find(reference)
+    platforms = locked.image.platforms if locked.image is not None else ()
+    wanted = reference.digest or (locked.image.digest if locked.image is not None else "")
+    if locked.image is not None and wanted != locked.image.digest:
+        platforms = tuple(platform for platform in platforms if platform.digest == wanted)
+    parsed = [parse_platform(platform.platform) for platform in platforms]
+    lacking: dict[str, list[str]] = {}
+    for node in nodes:
+        if not any(accepts(node.platform, p) or (p.wasm and runtime_class) for p in parsed):
+            lacking.setdefault(str(node.platform), []).append(node.name)
+    facts = {
+        "reference": text,
+        "name": reference.name,
+        "fullName": reference.normalized_name,
+        "registry": reference.normalized_name.partition("/")[0],
+        "repository": reference.normalized_name.partition("/")[2],
+        "tag": reference.tag,
+        "digest": reference.digest,
+        "pullPolicy": pull_policy,
+        "container": container,
+        "fieldPath": format_field_path(path),
+        "locked": locked.image is not None,
+        "lockedDigest": locked.image.digest if locked.image is not None else locked.mismatch,
+        "platforms": [str(platform) for platform in parsed],
+        "sizes": {str(p): platform.size for p, platform in zip(parsed, platforms, strict=True)},
+        "nodes": [node.name for node in nodes],
+        "missing": [{"platform": name, "nodes": names} for name, names in lacking.items()]
+        if locked.image is not None
+        else [],
+    }
+    return ImageFacts(path, facts)

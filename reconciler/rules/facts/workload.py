@@ -1,0 +1,182 @@
+"""The facts of one workload: what it runs, how often, where, and what it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from reconciler.model.fieldpath import FieldPath, format_field_path
+from reconciler.model.resource import ResourceId
+from reconciler.rules.facts.admission import PodAdmission
+from reconciler.rules.facts.amounts import Amounts, add
+from reconciler.rules.facts.image import ImageFacts, image_facts
+from reconciler.rules.facts.locked import LockIndex
+from reconciler.rules.facts.node import NodeFacts
+from reconciler.rules.facts.placement import refusal
+from reconciler.rules.facts.plain import as_list, as_mapping, dig
+from reconciler.rules.facts.pod import Container, PodFacts, pod_facts
+from reconciler.rules.facts.problem import FactProblem
+from reconciler.rules.facts.scale import Autoscaler, Scale, scale_of
+
+__all__ = ["WorkloadFacts", "workload_facts"]
+
+#: Labels by which Wayside marks what it owns; they differ by site and say nothing of the workload.
+OWNERSHIP_LABELS = frozenset({"applyset.kubernetes.io/part-of"})
+
+
+@dataclass(frozen=True)
+class WorkloadFacts:
+    """One workload of a site.
+
+    Attributes:
+        candidates: Nodes on which its pods may be placed, resources aside.
+        refusals: (node, reason) for the others.
+        problems: What could not be read; such a workload is reported, never counted as zero in silence.
+    """
+
+    id: ResourceId
+    manifest: Mapping[str, Any]
+    pod: PodFacts
+    scale: Scale
+    candidates: tuple[NodeFacts, ...]
+    refusals: tuple[tuple[str, str], ...]
+    images: tuple[ImageFacts, ...]
+    problems: tuple[FactProblem, ...]
+
+    @cached_property
+    def total(self) -> Amounts:
+        """Requests of all pods together, once a rollout is done."""
+        total: Amounts = {}
+        add(total, self.pod.requests, self.scale.replicas)
+        return total
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """The object's labels, without those by which Wayside marks what it owns."""
+        return _strings(dig(self.manifest, "metadata", "labels"), without=OWNERSHIP_LABELS)
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """The plain values that rules see as `workload`."""
+        metadata = as_mapping(self.manifest.get("metadata"))
+        pod = self.pod.spec
+        return {
+            **identity(self.id),
+            "apiVersion": str(self.manifest.get("apiVersion") or ""),
+            "labels": self.labels,
+            "annotations": _strings(metadata.get("annotations")),
+            "replicas": self.scale.replicas,
+            "replicasField": format_field_path(self.scale.field_path),
+            "surge": self.scale.surge,
+            "perNode": self.scale.per_node,
+            "requests": dict(self.pod.requests),
+            "limits": dict(self.pod.limits),
+            "overhead": dict(self.pod.overhead),
+            "total": dict(self.total),
+            "nodes": [node.name for node in self.candidates],
+            "refusals": [{"node": node, "reason": reason} for node, reason in self.refusals],
+            "runtimeClass": str(pod.get("runtimeClassName") or ""),
+            "podPath": format_field_path(self.pod.path),
+            "pod": pod,
+            "containers": [_container_values(container) for container in self.pod.containers],
+            "images": [image.facts for image in self.images],
+        }
+
+
+def identity(resource_id: ResourceId) -> dict[str, str]:
+    """Return an object's identity as rules see it."""
+    return {
+        "id": str(resource_id),
+        "group": resource_id.group,
+        "kind": resource_id.kind,
+        "namespace": resource_id.namespace,
+        "name": resource_id.name,
+    }
+
+
+def workload_facts(
+    manifest: Mapping[str, Any],
+    resource_id: ResourceId,
+    *,
+    pod_path: FieldPath,
+    nodes: Sequence[NodeFacts],
+    admission: PodAdmission,
+    autoscaler: Autoscaler | None,
+    lock: LockIndex,
+) -> WorkloadFacts:
+    """Compute the facts of one workload.
+
+    Args:
+        manifest: The object, defaulted.
+        resource_id: Its identity.
+        pod_path: Where its pod spec stands.
+        nodes: All nodes of the site.
+        admission: LimitRanges of its namespace, and RuntimeClasses.
+        autoscaler: The autoscaler that scales it, or None.
+        lock: What is known of images.
+    """
+    problems: list[FactProblem] = []
+    spec = as_mapping(dig(manifest, *pod_path))
+    pod = pod_facts(spec, pod_path, admission, problems)
+    daemon = resource_id.kind == "DaemonSet" and resource_id.group == "apps"
+    candidates: list[NodeFacts] = []
+    refusals: list[tuple[str, str]] = []
+    for node in nodes:
+        reason = refusal(pod.spec, node, daemon=daemon)
+        if reason:
+            refusals.append((node.name, reason))
+        else:
+            candidates.append(node)
+    scale = scale_of(
+        manifest,
+        resource_id.kind,
+        matching_nodes=sum(node.count for node in candidates),
+        autoscaler=autoscaler,
+        problems=problems,
+    )
+    runtime_class = str(spec.get("runtimeClassName") or "")
+    uses = [
+        (c.image, c.name, (*c.field_path, "image"), str(c.spec.get("imagePullPolicy") or ""))
+        for c in pod.containers
+    ]
+    for index, volume in enumerate(as_list(spec.get("volumes"))):
+        source = as_mapping(as_mapping(volume).get("image"))
+        if source:
+            path = (*pod_path, "volumes", index, "image", "reference")
+            name, policy = str(dig(volume, "name") or ""), str(source.get("pullPolicy") or "")
+            uses.append((str(source.get("reference") or ""), name, path, policy))
+    images = tuple(
+        image_facts(
+            text,
+            container=name,
+            path=path,
+            pull_policy=policy,
+            nodes=candidates,
+            runtime_class=runtime_class,
+            lock=lock,
+            problems=problems,
+        )
+        for text, name, path, policy in uses
+        if text  # a container without an image is for the schema to refuse
+    )
+    return WorkloadFacts(
+        resource_id, manifest, pod, scale, tuple(candidates), tuple(refusals), images, tuple(problems)
+    )
+
+
+def _container_values(container: Container) -> dict[str, Any]:
+    return {
+        "name": container.name,
+        "type": container.type.value,
+        "image": container.image,
+        "fieldPath": format_field_path(container.field_path),
+        "requests": dict(container.requests),
+        "limits": dict(container.limits),
+        "spec": container.spec,
+    }
+
+
+def _strings(value: Any, without: frozenset[str] = frozenset()) -> dict[str, str]:
+    return {str(k): str(v) for k, v in as_mapping(value).items() if k not in without}

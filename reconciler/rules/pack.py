@@ -1,0 +1,353 @@
+"""All site rules of a fleet, compiled, and the review of a site by them."""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import hashlib
+import json
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from reconciler.documents.yaml import Document, locate
+from reconciler.model.fieldpath import FieldPath
+from reconciler.model.finding import Finding, NotChecked, Severity, Violation
+from reconciler.model.fleet import Fleet, RuleSetting
+from reconciler.model.location import Location
+from reconciler.model.lock import ImagesLock
+from reconciler.model.resource import Resource
+from reconciler.model.site import Site
+from reconciler.rules.compiling import RuleCompiler
+from reconciler.rules.facts.kinds import BUILT_IN
+from reconciler.rules.facts.workload import WorkloadFacts
+from reconciler.rules.judge import CompiledRule, Outcome, Subject, judge
+from reconciler.rules.parsing import parse_policy
+from reconciler.rules.policy import KIND, Scope, SitePolicy
+from reconciler.rules.subjects import SiteSubjects, SubjectMemo, plain
+from reconciler.rules.waivers import Waived, apply_waivers
+
+__all__ = ["FACTS_RULE", "RulePack", "RuleReview"]
+
+#: The id of what is said where a manifest cannot be counted: a wrong quantity, a size without a bound.
+FACTS_RULE = "facts"
+_VERSION = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleReview:
+    """What the site rules say of one site.
+
+    Attributes:
+        violations: What counts, in a fixed order.
+        waived: What the fleet accepts, with the waiver.
+        not_checked: What could not be judged here, and why.
+    """
+
+    violations: tuple[Violation, ...]
+    waived: tuple[Waived, ...] = ()
+    not_checked: tuple[NotChecked, ...] = ()
+
+
+class RulePack:
+    """The site rules of a fleet.
+
+    Attributes:
+        policies: Every rule that could be parsed, by id, also those that are off.
+        rules: The rules that are asked.
+        findings: What is wrong with rules and with the fleet's settings for them.
+        digest: `sha256:...` over rules, parameters, waivers and engine.
+        memo: What sites share; its counters say how much.
+    """
+
+    def __init__(
+        self,
+        *,
+        fleet: Fleet,
+        policies: Sequence[SitePolicy],
+        rules: Sequence[CompiledRule],
+        broken: Sequence[Violation],
+        findings: Sequence[Finding],
+        engine: str,
+    ) -> None:
+        self.policies = {policy.name: policy for policy in policies}
+        self.rules = tuple(rules)
+        self.findings = tuple(findings)
+        self.memo = SubjectMemo()
+        self._fleet = fleet
+        self._broken = tuple(broken)
+        self.digest = _digest(fleet, policies, broken, engine)
+
+    @classmethod
+    def load(
+        cls,
+        documents: Iterable[Document],
+        *,
+        fleet: Fleet,
+        engine: str = "native",
+        read: Callable[[str], bytes] | None = None,
+        known_rules: Iterable[str] = (),
+    ) -> RulePack:
+        """Load rules, with the fleet's settings for them.
+
+        A rule that cannot be used is a finding where it is written, and fails closed: every site that is
+        reviewed gets a violation that says so.
+
+        Args:
+            documents: The built-in rules (`builtin.documents()`), then the fleet's own. Documents of other
+                kinds are left alone.
+            fleet: The fleet, with its rule settings and waivers.
+            engine: The CEL engine, `native` or `pure`.
+            read: Gives the content of a document's file, for exact places of findings.
+            known_rules: Ids of rules of other kinds, which settings and waivers may name too.
+        """
+        loader = _Loader(fleet, engine, read)
+        for document in documents:
+            if isinstance(document.value, dict) and document.value.get("kind") == KIND:
+                loader.add(document)
+        loader.check_settings({*known_rules, *loader.seen, FACTS_RULE})
+        return cls(
+            fleet=fleet,
+            policies=loader.policies,
+            rules=loader.rules,
+            broken=loader.broken,
+            findings=loader.findings,
+            engine=engine,
+        )
+
+    def review(
+        self,
+        site: Site,
+        resources: Sequence[Resource],
+        *,
+        lock: ImagesLock | None,
+        at: datetime.datetime,
+        fleet: Fleet | None = None,
+    ) -> RuleReview:
+        """Review one site.
+
+        Args:
+            site: The site.
+            resources: Its desired set, with the API server's defaults.
+            lock: The fleet's images.lock, or None where there is none.
+            at: The commit's time, by which waivers expire.
+            fleet: The fleet, where it is not the one that the rules were loaded for.
+        """
+        subjects = SiteSubjects(
+            site, resources, fleet=fleet or self._fleet, lock=lock, memo=self.memo, pod_paths=BUILT_IN
+        )
+        violations: list[Violation] = list(self._broken)
+        violations += self._fact_problems(subjects)
+        not_checked: list[NotChecked] = []
+        for rule in self.rules:
+            if not rule.policy.sites.matches(site.name, site.labels):
+                continue
+            for subject, outcome in self._ask(rule, subjects):
+                violations += outcome.violations
+                not_checked += (
+                    NotChecked(rule.policy.name, reason, (site.name,), subject.resource)
+                    for reason in outcome.not_checked
+                )
+        counted, waived = apply_waivers(violations, self._fleet.rules.waivers, site=site.name, at=at)
+        counted.sort(key=_order)
+        return RuleReview(tuple(counted), tuple(waived), tuple(dict.fromkeys(not_checked)))
+
+    def _ask(self, rule: CompiledRule, subjects: SiteSubjects) -> list[tuple[Subject, Outcome]]:
+        """Ask a rule about every subject of a site; equal questions are asked once for all sites."""
+        site_key = tuple(subjects.key(name, paths) for name, paths in rule.reads)
+        name = rule.policy.name
+        answers = []
+        for subject, key in _subjects(rule.policy, subjects):
+            outcome: Outcome = self.memo.share((name, key, site_key), partial(judge, rule, subject))
+            if outcome.violations or outcome.not_checked:
+                answers.append((subject, outcome))
+        return answers
+
+    def _fact_problems(self, subjects: SiteSubjects) -> list[Violation]:
+        setting = self._fleet.rules.rules.get(FACTS_RULE, RuleSetting())
+        return [
+            Violation(
+                rule=FACTS_RULE,
+                severity=setting.severity or Severity.ERROR,
+                message=problem.message,
+                hint="until this is a value that Kubernetes takes, the site's rules cannot count it",
+                resource=workload.id,
+                field_path=problem.field_path,
+            )
+            for workload in subjects.workloads
+            for problem in workload.problems
+        ]
+
+
+def _subjects(policy: SitePolicy, subjects: SiteSubjects) -> Iterable[tuple[Subject, Hashable]]:
+    if policy.scope is Scope.SITE:
+        yield Subject({}, subjects.value), None
+        return
+    for workload in subjects.workloads:
+        if not policy.subjects.matches(workload.id, workload.labels):
+            continue
+        if policy.scope is Scope.WORKLOAD:
+            yield _of_workload(workload, subjects), id(workload)
+            continue
+        for index, image in enumerate(workload.images):
+            subject = Subject(
+                {"workload": workload.values, "object": workload.manifest, "image": image.facts},
+                subjects.value,
+                workload.id,
+                image.field_path,
+                workload.pod.path,
+            )
+            yield subject, (id(workload), index)
+
+
+def _of_workload(workload: WorkloadFacts, subjects: SiteSubjects) -> Subject:
+    return Subject(
+        {"workload": workload.values, "object": workload.manifest},
+        subjects.value,
+        workload.id,
+        (),
+        workload.pod.path,
+    )
+
+
+def _order(violation: Violation) -> tuple[object, ...]:
+    path = tuple((isinstance(step, int), str(step).zfill(6)) for step in violation.field_path)
+    return (violation.rule, str(violation.resource or ""), path, violation.message)
+
+
+def _digest(fleet: Fleet, policies: Sequence[SitePolicy], broken: Sequence[Violation], engine: str) -> str:
+    settings = fleet.rules
+    parts: dict[str, Any] = {
+        "version": _VERSION,
+        "engine": engine,
+        "rules": [plain(policy.source) for policy in policies],
+        "broken": [[violation.rule, violation.message] for violation in broken],
+        "failOn": settings.fail_on.value,
+        "settings": {
+            name: [s.enabled, s.severity.value if s.severity else None, plain(s.parameters)]
+            for name, s in settings.rules.items()
+        },
+        "waivers": [
+            [w.rule, w.reason, w.expires.isoformat(), list(w.sites), list(w.resources)]
+            for w in settings.waivers
+        ],
+    }
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+class _Loader:
+    """Collects the rules of one load, and everything that is wrong with them."""
+
+    def __init__(self, fleet: Fleet, engine: str, read: Callable[[str], bytes] | None) -> None:
+        self.policies: list[SitePolicy] = []
+        self.rules: list[CompiledRule] = []
+        self.broken: list[Violation] = []
+        self.findings: list[Finding] = []
+        self.seen: dict[str, Document] = {}
+        self._fleet = fleet
+        self._read = read
+        self._compiler = RuleCompiler(engine)
+
+    def add(self, document: Document) -> None:
+        """Parse and compile one rule."""
+        policy, problems = parse_policy(document.value, path=document.path, index=document.index)
+        name = str((document.value.get("metadata") or {}).get("name") or "site-policy")
+        if name in self.seen:
+            first = self.seen[name]
+            self._fail(
+                name,
+                document,
+                f"expected each rule id once, found {name!r} also in {first.path}",
+                ("metadata", "name"),
+                hint="give the rule a name of its own; a built-in rule is changed by fleet.yaml rules",
+            )
+            return
+        self.seen[name] = document
+        for problem in problems:
+            self._fail(name, document, problem.message, problem.field, hint=problem.hint, key=problem.key)
+        if policy is None:
+            return
+        self.policies.append(policy)
+        setting = self._fleet.rules.rules.get(name, RuleSetting(enabled=policy.enabled))
+        if not setting.enabled:
+            return
+        rule, failures = self._compiler.compile(policy, setting)
+        for failure in failures:
+            self._fail(
+                name, document, failure.message, failure.field_path, hint=failure.hint, within=failure.within
+            )
+        if rule is not None:
+            self.rules.append(rule)
+
+    def check_settings(self, known: set[str]) -> None:
+        """Report settings and waivers of rules that do not exist."""
+        named: list[tuple[str, Location | None]] = [(name, None) for name in self._fleet.rules.rules]
+        named += [(waiver.rule, waiver.at) for waiver in self._fleet.rules.waivers]
+        for name, at in named:
+            if name in known:
+                continue
+            close = difflib.get_close_matches(name, sorted(known), 1, 0.6)
+            self.findings.append(
+                Finding(
+                    rule="rule-settings",
+                    severity=Severity.ERROR,
+                    message=f"expected the id of a rule, found {name!r}",
+                    location=at or self._fleet.at,
+                    hint=f"did you mean {close[0]}?" if close else "docs/rules/index.md lists all rules",
+                )
+            )
+
+    def _fail(
+        self,
+        name: str,
+        document: Document,
+        message: str,
+        field: FieldPath,
+        *,
+        hint: str = "",
+        within: tuple[int, int] | None = None,
+        key: bool = False,
+    ) -> None:
+        at = self._locate(document, field, within, key=key)
+        self.findings.append(
+            Finding(rule="rule-error", severity=Severity.ERROR, message=message, location=at, hint=hint)
+        )
+        self.broken.append(
+            Violation(
+                rule=name,
+                severity=Severity.ERROR,
+                message=f"the rule cannot be used, so nothing passes it: {message}",
+                hint=hint or f"mend the rule in {document.path}",
+                at=at,
+            )
+        )
+
+    def _locate(
+        self, document: Document, field: FieldPath, within: tuple[int, int] | None, *, key: bool
+    ) -> Location:
+        if self._read is None:
+            return Location(document.path)
+        data = self._read(document.path)
+        at = locate(data, document.path, field, index=document.index, key=key)
+        if within is None:
+            return at
+        line, column = within
+        source = data.decode("utf-8", "replace").splitlines()
+        text = source[at.line - 1][at.column - 1 :] if at.line <= len(source) else ""
+        if text[:1] in {"|", ">"}:
+            body = source[at.line + line - 1] if at.line + line - 1 < len(source) else ""
+            indent = len(body) - len(body.lstrip()) if line == 1 else _block_indent(source, at.line)
+            return Location(at.path, at.line + line, indent + column)
+        if line == 1:
+            return Location(at.path, at.line, at.column + column - 1 + (text[:1] in {"'", '"'}))
+        return at
+
+
+def _block_indent(source: Sequence[str], line: int) -> int:
+    """Return the indentation of a block scalar whose header stands on a line, counted from 1."""
+    for text in source[line:]:
+        if text.strip():
+            return len(text) - len(text.lstrip())
+    return 0

@@ -1,0 +1,268 @@
+"""What rules are asked about at one site: the values behind the CEL variables.
+
+Everything is computed when a rule first reads it, and equal work is shared: facts of equal workloads on equal
+nodes are one object, whatever the site. `key` names what a variable holds, so that an answer that depends on
+nothing else can be used again.
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any
+
+from reconciler.model.fleet import Fleet
+from reconciler.model.lock import ImagesLock
+from reconciler.model.resource import Resource
+from reconciler.model.site import Site
+from reconciler.rules.facts.admission import PodAdmission, limit_range_defaults, runtime_classes
+from reconciler.rules.facts.amounts import Amounts
+from reconciler.rules.facts.kinds import BUILT_IN, PodPaths
+from reconciler.rules.facts.locked import LockIndex
+from reconciler.rules.facts.node import NodeFacts, node_facts
+from reconciler.rules.facts.plain import as_mapping, dig
+from reconciler.rules.facts.problem import FactProblem
+from reconciler.rules.facts.scale import autoscalers
+from reconciler.rules.facts.usage import usage_values
+from reconciler.rules.facts.workload import OWNERSHIP_LABELS, WorkloadFacts, workload_facts
+
+__all__ = ["SiteSubjects", "SubjectMemo", "fingerprint"]
+
+_MARSHAL_VERSION = 2  # the last without references, so that equal values give equal bytes
+
+
+def fingerprint(value: Any) -> Hashable:
+    """Return a key that is equal only for equal plain values."""
+    try:
+        return marshal.dumps(value, _MARSHAL_VERSION)
+    except ValueError:
+        return repr(value)
+
+
+class SubjectMemo:
+    """Values that sites share; it lives as long as the pack of rules."""
+
+    def __init__(self) -> None:
+        self._values: dict[Hashable, Any] = {}
+        self._locks: dict[int, tuple[ImagesLock | None, LockIndex]] = {}
+        self.hits = 0
+        self.misses = 0
+
+    def share(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return the value of a key, made once."""
+        try:
+            found = self._values[key]
+        except KeyError:
+            self.misses += 1
+            found = self._values[key] = make()
+            return found
+        self.hits += 1
+        return found
+
+    def lock(self, lock: ImagesLock | None) -> LockIndex:
+        """Return the index of a lock, made once."""
+        found = self._locks.get(id(lock))
+        if found is None or found[0] is not lock:
+            found = self._locks[id(lock)] = (lock, LockIndex(lock))
+        return found[1]
+
+
+class SiteSubjects:
+    """One site and its desired set, as rules see them.
+
+    Args:
+        site: The site.
+        resources: Its desired set, defaulted.
+        fleet: The fleet.
+        lock: The fleet's images.lock, or None.
+        memo: What is shared with other sites.
+        pod_paths: Where workloads of each kind keep their pod spec.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        resources: Sequence[Resource],
+        *,
+        fleet: Fleet,
+        lock: ImagesLock | None,
+        memo: SubjectMemo,
+        pod_paths: PodPaths = BUILT_IN,
+    ) -> None:
+        self._site = site
+        self._resources = resources
+        self._fleet = fleet
+        self._memo = memo
+        self._lock = memo.lock(lock)
+        self._pod_paths = pod_paths
+
+    def value(self, name: str) -> Any:
+        """Return what a site-wide variable holds."""
+        match name:
+            case "site":
+                return self._site_values
+            case "fleet":
+                return self._fleet_values
+            case "usage":
+                return self._usage
+            case "nodes":
+                return self._node_values
+            case "resources":
+                return self._resource_values
+            case "workloads":
+                return [workload.values for workload in self.workloads]
+            case "images":
+                return self._image_values
+            case _:
+                raise KeyError(name)
+
+    def key(self, name: str, paths: Iterable[tuple[str, ...]]) -> Hashable:
+        """Return a key of what a site-wide variable holds, at the paths that are read of it."""
+        match name:
+            case "site":
+                return tuple(fingerprint(_at(self._site_values, path)) for path in sorted(paths))
+            case "usage":
+                return (tuple(map(id, self.workloads)), id(self.nodes), self._budgets_key)
+            case "workloads" | "images":
+                return tuple(map(id, self.workloads))
+            case "nodes":
+                return id(self.nodes)
+            case "resources":
+                return self._resources_key
+            case _:
+                return None
+
+    @cached_property
+    def nodes(self) -> tuple[NodeFacts, ...]:
+        """Facts of the site's nodes."""
+        nodes: tuple[NodeFacts, ...] = self._memo.share(
+            ("nodes", repr(self._site.nodes)), lambda: node_facts(self._site.nodes)
+        )
+        return nodes
+
+    @cached_property
+    def workloads(self) -> tuple[WorkloadFacts, ...]:
+        """Facts of every workload, in the order of the desired set."""
+        classes = runtime_classes(self._resources)
+        scalers = autoscalers(self._resources)
+        shared = (id(self.nodes), id(self._lock), fingerprint(classes))
+        found = []
+        for resource in self._resources:
+            rid = resource.id
+            path = self._pod_paths.get((rid.group, rid.kind))
+            if path is None:
+                continue
+            defaults = self._container_defaults.get(rid.namespace, ())
+            scaler = scalers.get((rid.group, rid.kind, rid.namespace, rid.name))
+            key = ("workload", _manifest_key(resource.manifest), scaler, fingerprint(defaults), *shared)
+            make = partial(
+                workload_facts,
+                resource.manifest,
+                rid,
+                pod_path=path,
+                nodes=self.nodes,
+                admission=PodAdmission(defaults, classes),
+                autoscaler=scaler,
+                lock=self._lock,
+            )
+            facts: WorkloadFacts = self._memo.share(key, make)
+            found.append(facts)
+        return tuple(found)
+
+    @cached_property
+    def _container_defaults(self) -> dict[str, tuple[tuple[Amounts, Amounts], ...]]:
+        ranges: dict[str, list[Resource]] = {}
+        for resource in self._resources:
+            if resource.kind == "LimitRange" and not resource.id.group:
+                ranges.setdefault(resource.id.namespace, []).append(resource)
+        problems: list[FactProblem] = []
+        return {
+            namespace: limit_range_defaults(sorted(found, key=lambda r: r.id.name), problems)
+            for namespace, found in ranges.items()
+        }
+
+    @cached_property
+    def _budgets_key(self) -> Hashable:
+        budgets = self._site.budgets
+        return (budgets.memory, budgets.cpu, budgets.ephemeral_storage)
+
+    @cached_property
+    def _usage(self) -> dict[str, dict[str, Any]]:
+        return usage_values(self.workloads, self.nodes, self._site.budgets)
+
+    @cached_property
+    def _node_values(self) -> list[dict[str, Any]]:
+        values: list[dict[str, Any]] = self._memo.share(
+            ("node-values", id(self.nodes)), lambda: [node.values() for node in self.nodes]
+        )
+        return values
+
+    @cached_property
+    def _image_values(self) -> list[dict[str, Any]]:
+        return [
+            {**image.facts, "workload": str(workload.id)}
+            for workload in self.workloads
+            for image in workload.images
+        ]
+
+    @cached_property
+    def _resource_values(self) -> list[Mapping[str, Any]]:
+        return [_without_ownership(resource.manifest) for resource in self._resources]
+
+    @cached_property
+    def _resources_key(self) -> Hashable:
+        return tuple(_manifest_key(resource.manifest) for resource in self._resources)
+
+    @cached_property
+    def _site_values(self) -> dict[str, Any]:
+        site = self._site
+        return {
+            "name": site.name,
+            "labels": dict(site.labels),
+            "annotations": dict(site.annotations),
+            "platform": site.platform,
+            "kubernetesVersion": ".".join(map(str, site.kubernetes_version)),
+            "pinImages": site.pin_images,
+            "storageClasses": None if site.storage_classes is None else list(site.storage_classes),
+            "target": {"type": site.target.type.value, "path": site.target.path},
+            "link": {
+                "bandwidth": -1 if site.link.bandwidth is None else int(site.link.bandwidth),
+                "metered": site.link.metered,
+            },
+            "spec": plain(site.manifest.get("spec") or {}),
+        }
+
+    @cached_property
+    def _fleet_values(self) -> dict[str, Any]:
+        return {"name": self._fleet.name, "spec": plain(self._fleet.manifest.get("spec") or {})}
+
+
+def plain(value: Any) -> Any:
+    """Return a value made of plain dicts and lists, whatever mappings it is made of."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Any:
+    for step in path:
+        if not isinstance(value, Mapping) or step not in value:
+            return None
+        value = value[step]
+    return value
+
+
+def _without_ownership(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a manifest without the label by which Wayside marks what it owns; it differs by site."""
+    labels = as_mapping(dig(manifest, "metadata", "labels"))
+    if OWNERSHIP_LABELS.isdisjoint(labels):
+        return manifest
+    kept = {key: value for key, value in labels.items() if key not in OWNERSHIP_LABELS}
+    return {**manifest, "metadata": {**manifest["metadata"], "labels": kept}}
+
+
+def _manifest_key(manifest: Mapping[str, Any]) -> Hashable:
+    return fingerprint(_without_ownership(manifest))
