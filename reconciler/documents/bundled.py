@@ -1,0 +1,38 @@
+"""The files that come with Wayside: the template of a fleet and the built-in rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from reconciler.documents.tree import WorkingTree
+from reconciler.errors import SourceError
+
+__all__ = ["bundled_directory", "bundled_tree"]
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def bundled_directory(name: Literal["policies", "repo-template"]) -> Path:
+    """Return where the files are: in the wheel inside the package, in the source tree beside it.
+
+    Raises:
+        SourceError: They are in neither place, so the installation is broken.
+    """
+    for directory in (_PACKAGE / "_data" / name, _PACKAGE.parent / name):
+        if directory.is_dir():
+            return directory
+    raise SourceError(
+        f"expected the directory {name} in the installation, found none",
+        code="installation",
+        hint="install wayside again",
+    )
+
+
+def bundled_tree(name: Literal["policies", "repo-template"]) -> WorkingTree:
+    """Return the files as a tree.
+
+    Raises:
+        SourceError: The installation is broken.
+    """
+    return WorkingTree(bundled_directory(name))
