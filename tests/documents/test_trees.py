@@ -122,9 +122,14 @@ def test_symlinks_inside_are_followed(linked: FileTree) -> None:
     assert linked.entry_type("dangling") is None
 
 
-@pytest.mark.parametrize(
-    "path", ["outside", "absolute", "sneaky", "loop", "../elsewhere", "sites/../../elsewhere"]
-)
+def test_a_link_that_leaves_git_by_its_text_is_refused(repository: Path) -> None:
+    """The name of the checkout's directory is no fact of the repository."""
+    with GitTree(repository, "HEAD") as tree, pytest.raises(TreeError, match="leaves the repository"):
+        tree.read("sneaky")
+    assert WorkingTree(repository).read("sneaky") == b"a: 1\n"
+
+
+@pytest.mark.parametrize("path", ["outside", "absolute", "loop", "../elsewhere", "sites/../../elsewhere"])
 def test_what_leaves_the_tree_is_refused(linked: FileTree, path: str) -> None:
     for act in (linked.entry_type, linked.read, linked.content_id, linked.list):
         with pytest.raises(TreeError) as caught:
