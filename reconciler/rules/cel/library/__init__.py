@@ -1,0 +1,1 @@
+"""The Kubernetes CEL libraries: one noun a module, plain functions over frozen values."""
