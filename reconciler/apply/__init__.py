@@ -1,1 +1,5 @@
-"""Carries out a plan on a target and awaits health."""
+"""The shell that carries out a plan."""
+
+from reconciler.apply.execute import execute
+
+__all__ = ["execute"]

@@ -58,8 +58,11 @@ class Target(Protocol):
             TargetRefused: It may not be deleted.
         """
 
-    def health(self, resource: Resource) -> Health:
-        """Return the health of an applied object; `UNKNOWN` where the target cannot tell."""
+    def assess(self, live: Manifest | None) -> Health:
+        """Return the health of an object as it was read, without a request.
+
+        `UNKNOWN` where the target cannot tell.
+        """
 
     def save_inventory(self, inventory: Inventory) -> None:
         """Store the inventory at the target; no write where it is stored already."""

@@ -1,0 +1,276 @@
+"""Single requests to the Kubernetes API: verified TLS, timeouts, bounded retries, errors in our words."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import ssl
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+
+from reconciler import __version__
+from reconciler.adapters.kube import exec_plugin
+from reconciler.adapters.kube.connection import Connection
+from reconciler.adapters.kube.redact import redact
+from reconciler.errors import TargetRefused, TargetUnreachable, UsageError
+
+__all__ = ["KubeClient"]
+
+#: Seconds to connect, and to wait for a part of the answer.
+_CONNECT, _READ = 5.0, 35.0
+#: How often a request is made at most, and the longest pause that a server's Retry-After may ask for.
+_TRIES, _LONGEST_PAUSE = 5, 10.0
+
+
+class KubeClient:
+    """Speaks HTTP with one API server. Opens connections when they are needed and keeps them.
+
+    Args:
+        connection: Where the server is and who we are.
+        timeout: Seconds to wait for an answer.
+    """
+
+    def __init__(self, connection: Connection, *, timeout: float = _READ) -> None:
+        self.connection = connection
+        self._timeout = urllib3.Timeout(connect=min(_CONNECT, timeout), read=timeout)
+        self._pool: urllib3.HTTPConnectionPool | None = None
+        self._stamp: tuple[int, ...] = ()
+        self._credentials: exec_plugin.Credentials | None = None
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+        kind: str = "",
+    ) -> Any:
+        """Make one request and return the JSON value of its answer, or None where it is empty.
+
+        Args:
+            method: GET, PATCH, POST or DELETE.
+            path: The path on the server, from `/api` or `/apis`.
+            query: Parameters.
+            body: A JSON value to send.
+            content_type: What the body is.
+            accept: What the answer should be.
+            kind: The kind that it is about, so that no value of a Secret is shown.
+
+        Raises:
+            TargetUnreachable: No answer, or one that says "not now" for too long.
+            TargetRefused: The server's "no"; `status` and `reason` are its own.
+        """
+        data = None
+        if body is not None:
+            data = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+        headers = {"Accept": accept, "User-Agent": f"wayside/{__version__}"}
+        if data is not None:
+            headers["Content-Type"] = content_type
+        target = self._base + path
+        if query:
+            target += "?" + urlencode(query)
+        return self._answer(method, target, data, headers, kind)
+
+    def close(self) -> None:
+        """Close all connections."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    def _answer(
+        self, method: str, target: str, data: bytes | None, headers: Mapping[str, str], kind: str
+    ) -> Any:
+        renewed = False
+        pause = 0.2
+        for left in range(_TRIES - 1, -1, -1):
+            try:
+                response = self._connected().request(
+                    method,
+                    target,
+                    body=data,
+                    headers={**headers, **self._authorization()},
+                    retries=False,
+                    redirect=False,
+                    timeout=self._timeout,
+                )
+            except urllib3.exceptions.HTTPError as err:
+                # Every request that is made here may be made twice, so a connection that the server
+                # closed in the meantime is no failure. What cannot be reached is asked only once more.
+                if left == 0 or left < _TRIES - 2 or isinstance(err, urllib3.exceptions.TimeoutError):
+                    raise self._unreachable(err) from err
+                time.sleep(pause)
+                continue
+            if response.status == 401 and not renewed:
+                renewed = True
+                self._credentials = None
+                self._stamp = ()
+                continue
+            if response.status in (429, 503) and left:
+                time.sleep(min(_seconds(response.headers.get("Retry-After"), pause), _LONGEST_PAUSE))
+                pause *= 2
+                continue
+            return self._value(response.status, response.data, kind)
+        raise TargetUnreachable(f"{self._place} does not accept requests", code="target-busy")
+
+    def _value(self, status: int, data: bytes, kind: str) -> Any:
+        """Return the value of an answer, or raise what it says."""
+        try:
+            value = json.loads(data) if data else None
+        except ValueError:
+            value = None
+        if 200 <= status < 300 and (value is not None or not data):
+            return value
+        told = value if isinstance(value, dict) else {}
+        message = redact(str(told.get("message") or f"it answered with HTTP {status}"), kind=kind)
+        reason = str(told.get("reason") or "")
+        if status == 401:
+            raise TargetUnreachable(
+                f"{self._place} does not accept our credentials: {message}",
+                code="unauthorized",
+                hint="renew the token or certificate; it may have expired",
+            )
+        if status in (429, 503, 504) or (status >= 500 and "webhook" not in message):
+            raise TargetUnreachable(f"{self._place} cannot answer: {message}", code="target-busy")
+        if status >= 400 or status in range(300, 400):
+            raise TargetRefused(message, reason=reason, status=status, hint=_hint(status, reason))
+        raise TargetUnreachable(f"{self._place} answered with something that is not JSON", code="not-json")
+
+    def _unreachable(self, err: Exception) -> TargetUnreachable:
+        cause = err.__cause__ or err.__context__ or err
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return TargetUnreachable(
+                f"{self._place} shows a certificate that is not trusted: {cause.verify_message}",
+                code="certificate",
+                hint="the cluster's certificate authority must be the one that is configured",
+            )
+        text = redact(str(err).rpartition(": ")[2] or type(err).__name__)
+        return TargetUnreachable(f"{self._place} does not answer: {text}", code="target-unreachable")
+
+    @property
+    def _place(self) -> str:
+        return f"the API server {self.connection.server}"
+
+    @property
+    def _base(self) -> str:
+        return (urllib3.util.parse_url(self.connection.server).path or "").rstrip("/")
+
+    def _authorization(self) -> dict[str, str]:
+        """Return the headers that say who we are. A token file is read anew: it is rotated."""
+        connection = self.connection
+        if connection.plugin is not None:
+            found = self._given().authorization
+            return {"Authorization": found} if found else {}
+        token = connection.token
+        if connection.token_file:
+            try:
+                token = Path(connection.token_file).read_text(encoding="utf-8").strip()
+            except OSError as err:
+                message = (
+                    f"expected a token in {connection.token_file}, but it cannot be read: {err.strerror}"
+                )
+                raise TargetUnreachable(message, code="credentials") from err
+        if token:
+            return {"Authorization": f"Bearer {token}"}
+        if connection.basic:
+            return {"Authorization": "Basic " + base64.b64encode(connection.basic.encode()).decode()}
+        return {}
+
+    def _given(self) -> exec_plugin.Credentials:
+        if self._credentials is None:
+            if self.connection.plugin is None:
+                return exec_plugin.Credentials()
+            self._credentials = exec_plugin.fetch(self.connection.plugin)
+        return self._credentials
+
+    def _connected(self) -> urllib3.HTTPConnectionPool:
+        """Return the pool of connections; a new one where a certificate file has changed."""
+        files = (self.connection.ca_file, self.connection.cert_file, self.connection.key_file)
+        stamp = (1, *(_changed(name) for name in files if name))
+        if self._pool is None or stamp != self._stamp:
+            self.close()
+            self._pool = self._open()
+            self._stamp = stamp
+        return self._pool
+
+    def _open(self) -> urllib3.HTTPConnectionPool:
+        url = urllib3.util.parse_url(self.connection.server)
+        options: dict[str, Any] = {"maxsize": 4, "block": False}
+        if url.scheme == "https":
+            options |= {"ssl_context": self._context()}
+            if self.connection.server_name:
+                options |= {
+                    "server_hostname": self.connection.server_name,
+                    "assert_hostname": self.connection.server_name,
+                }
+            if not self.connection.verify:
+                options |= {"cert_reqs": "CERT_NONE", "assert_hostname": False}
+        if self.connection.proxy:
+            manager: urllib3.PoolManager = urllib3.ProxyManager(self.connection.proxy, **options)
+        else:
+            manager = urllib3.PoolManager(**options)
+        return manager.connection_from_url(self.connection.server)
+
+    def _context(self) -> ssl.SSLContext:
+        connection = self.connection
+        try:
+            context = ssl.create_default_context(
+                cafile=connection.ca_file or None, cadata=connection.ca_data or None
+            )
+            if not connection.verify:
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+            if connection.cert_file:
+                context.load_cert_chain(connection.cert_file, connection.key_file or None)
+            given = self._given()
+            cert, key = connection.cert_data or given.cert, connection.key_data or given.key
+            if cert:
+                _load(context, cert, key)
+        except (OSError, ValueError) as err:
+            message = f"expected certificates for {self._place}, but they cannot be loaded: {err}"
+            raise UsageError(message, code="certificate") from err
+        return context
+
+
+def _load(context: ssl.SSLContext, cert: str, key: str) -> None:
+    """Load a client certificate. OpenSSL takes files only, so one lives for that moment, for us alone."""
+    descriptor, name = tempfile.mkstemp(prefix="wayside-", suffix=".pem")
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{cert.strip()}\n{key.strip()}\n")
+        context.load_cert_chain(name)
+    finally:
+        Path(name).unlink()
+
+
+def _changed(name: str) -> int:
+    """Return when a file was last changed, 0 where it cannot be seen at the moment."""
+    try:
+        return Path(name).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _seconds(header: str | None, default: float) -> float:
+    """Return the seconds of a Retry-After header."""
+    try:
+        return max(0.0, float(header or default))
+    except ValueError:
+        return default
+
+
+def _hint(status: int, reason: str) -> str:
+    if status == 403:
+        return "give the agent's service account the right, or leave the object out"
+    if status == 409 and reason == "Conflict":
+        return "remove the fields from the overlay, or annotate the object with wayside.dev/conflicts: force"
+    return ""

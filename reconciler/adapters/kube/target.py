@@ -1,0 +1,237 @@
+"""A cluster as a target: server-side apply, with an ApplySet as the inventory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from reconciler import health
+from reconciler.adapters.kube.client import KubeClient
+from reconciler.adapters.kube.connection import Connection
+from reconciler.adapters.kube.discovery import ApiKind, Discovery
+from reconciler.adapters.kube.site_object import SiteObject
+from reconciler.errors import TargetRefused
+from reconciler.model.plan import Health, Inventory, InventoryEntry, Observed
+from reconciler.model.resource import Manifest, Resource, ResourceId, split_api_version
+from reconciler.planning.applyset import AGENT_NAMESPACE, FIELD_MANAGER, PART_OF, applyset_id
+from reconciler.planning.digest import fields_digest
+from reconciler.planning.scope import defined_scopes, scoped
+
+__all__ = ["KubeTarget"]
+
+_APPLY = "application/apply-patch+yaml"
+#: Objects in one page of a list.
+_PAGE = "500"
+#: Seconds for which a kind that was just defined may answer "not found".
+_PATIENCE = 10.0
+
+
+class KubeTarget:
+    """One site's cluster.
+
+    Args:
+        connection: How the cluster is reached, or a client that reaches it.
+        site: The site's name.
+        namespace: The agent's namespace, where the `Site` object is.
+        former_sites: Names that the site had before.
+        propagation: How dependents of a deleted object are deleted: `Background` or `Foreground`.
+    """
+
+    def __init__(
+        self,
+        connection: Connection | KubeClient,
+        site: str,
+        *,
+        namespace: str = AGENT_NAMESPACE,
+        former_sites: Collection[str] = (),
+        propagation: str = "Background",
+    ) -> None:
+        self.client = connection if isinstance(connection, KubeClient) else KubeClient(connection)
+        self.discovery = Discovery(self.client)
+        self.site_object = SiteObject(self.client, self.discovery, site, namespace)
+        self._sets = tuple(applyset_id(name, namespace) for name in (site, *former_sites))
+        self._propagation = propagation
+        self._defined: set[tuple[str, str]] = set()
+        self._version = ""
+
+    def observe(self, resources: Iterable[Resource], known: Inventory) -> Observed:
+        """Return the members of the site's set, and whatever stands in the place of a desired object."""
+        wanted = list(resources)
+        self.site_object.read()
+        scopes = {**defined_scopes(wanted), **self.discovery.scopes()}
+        wanted = [scoped(resource, scopes) for resource in wanted]
+        kinds = {
+            *self.site_object.group_kinds(),
+            *((id_.group, id_.kind) for id_ in known.entries),
+            *((resource.id.group, resource.id.kind) for resource in wanted),
+        }
+        namespaces = {
+            *self.site_object.namespaces(),
+            *(id_.namespace for id_ in known.entries),
+            *(resource.id.namespace for resource in wanted),
+        } - {""}
+        versions = {resource.id: resource.api_version for resource in wanted}
+        preferred = {(id_.group, id_.kind): version for id_, version in versions.items()}
+        objects: dict[ResourceId, Manifest] = {}
+        entries: dict[ResourceId, InventoryEntry] = {}
+        for group, kind in sorted(kinds):
+            version = split_api_version(preferred.get((group, kind), ""))[1]
+            found = self.discovery.find(group, kind, version) or self.discovery.find(group, kind)
+            if found is None or not found.listable:
+                continue
+            for item in self._members(found, kind, namespaces):
+                id_ = Resource(item).id
+                objects[id_] = item
+                # Controllers copy labels to what they make; a member is what this agent applied.
+                if fields_digest(item) or id_ in known.entries:
+                    entries[id_] = InventoryEntry(id_, found.api_version, digest="")
+        for id_, api_version in versions.items():
+            if id_ not in objects and (live := self.read(id_, api_version)) is not None:
+                objects[id_] = live
+        return Observed(
+            objects=MappingProxyType(objects),
+            inventory=Inventory(MappingProxyType(entries)),
+            scopes=MappingProxyType(scopes),
+        )
+
+    def dry_run(self, resource: Resource, *, force: bool) -> Manifest:
+        """Return what the API server would make of the object, admission included."""
+        return self._patch(resource, force=force, dry_run=True)
+
+    def apply(self, resource: Resource, *, force: bool) -> Manifest:
+        """Apply one object by server-side apply."""
+        live = self._patch(resource, force=force, dry_run=False)
+        if resource.kind == "CustomResourceDefinition":
+            for group, kind in defined_scopes([resource]):
+                self._defined.add((group, kind))
+                self.discovery.expect(group, kind)
+        return live
+
+    def read(self, id: ResourceId, api_version: str) -> Manifest | None:  # noqa: A002 - the field's word
+        """Return one object, or None where it is not there."""
+        kind = self._kind(id, api_version)
+        if kind is None:
+            return None
+        try:
+            live: Manifest = self.client.request("GET", kind.path(id.namespace, id.name), kind=id.kind)
+        except TargetRefused as err:
+            if err.status == 404:
+                return None
+            raise
+        return live
+
+    def delete(self, id: ResourceId, api_version: str, *, uid: str = "") -> None:  # noqa: A002 - the field's word
+        """Ask for the deletion of one object."""
+        kind = self._kind(id, api_version)
+        if kind is None:
+            return
+        options: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": self._propagation,
+        }
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        try:
+            self.client.request("DELETE", kind.path(id.namespace, id.name), body=options, kind=id.kind)
+        except TargetRefused as err:
+            # 409: another object has taken the name since; the one that was meant is gone.
+            if err.status != 404 and not (uid and err.status == 409 and "UID" in err.message):
+                raise
+
+    def assess(self, live: Manifest | None) -> Health:
+        """Return the health of an object by kstatus."""
+        return health.assess(live)
+
+    def save_inventory(self, inventory: Inventory) -> None:
+        """Write which kinds and namespaces the site's set reaches into, to the `Site` object."""
+        self.site_object.save_inventory(inventory)
+
+    def ensure_installed(self) -> None:
+        """Make the agent's namespace and the kind `Site` where they are missing."""
+        self.site_object.ensure_installed()
+
+    def describe(self) -> Mapping[str, Any]:
+        """Return type, place and version of the cluster."""
+        if not self._version:
+            self._version = str(self.client.request("GET", "/version").get("gitVersion") or "")
+        connection = self.client.connection
+        return {
+            "type": "kubernetes",
+            "place": connection.place or connection.server,
+            "version": self._version,
+        }
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
+    def _kind(self, id_: ResourceId, api_version: str) -> ApiKind | None:
+        """Return the kind in the version asked for, in another one where that is gone, or None."""
+        version = split_api_version(api_version)[1]
+        return self.discovery.find(id_.group, id_.kind, version) or self.discovery.find(id_.group, id_.kind)
+
+    def _members(self, kind: ApiKind, name: str, namespaces: Iterable[str]) -> Iterator[Manifest]:
+        """Yield all objects of a kind that carry the set's label.
+
+        Where the agent may not look into all namespaces, it looks into those that the set reaches into.
+        """
+        try:
+            yield from self._list(kind, name, "")
+        except TargetRefused as err:
+            if err.status != 403 or not kind.namespaced:
+                raise
+        else:
+            return
+        for namespace in sorted(namespaces):
+            yield from self._list(kind, name, namespace)
+
+    def _list(self, kind: ApiKind, name: str, namespace: str) -> list[Manifest]:
+        selector = (
+            f"{PART_OF}={self._sets[0]}" if len(self._sets) == 1 else f"{PART_OF} in ({','.join(self._sets)})"
+        )
+        query = {"labelSelector": selector, "limit": _PAGE}
+        found: list[Manifest] = []
+        while True:
+            try:
+                page = self.client.request("GET", kind.path(namespace), query=query, kind=name)
+            except TargetRefused as err:
+                if err.status != 410:
+                    raise
+                # The list went out of date between two pages: once more, in one piece.
+                found.clear()
+                query = {"labelSelector": selector}
+                continue
+            # The items of a list come without the kind that they are.
+            items = page.get("items") or ()
+            found.extend({**item, "apiVersion": kind.api_version, "kind": name} for item in items)
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return found
+            query = {**query, "continue": token}
+
+    def _patch(self, resource: Resource, *, force: bool, dry_run: bool) -> Manifest:
+        id_ = resource.id
+        query = {
+            "fieldManager": FIELD_MANAGER,
+            "force": "true" if force else "false",
+            "fieldValidation": "Strict",
+        }
+        if dry_run:
+            query["dryRun"] = "All"
+        end = time.monotonic() + _PATIENCE
+        while True:
+            path = self.discovery.of(id_, resource.api_version).path(id_.namespace, id_.name)
+            try:
+                live: Manifest = self.client.request(
+                    "PATCH", path, query=query, body=resource.manifest, content_type=_APPLY, kind=id_.kind
+                )
+            except TargetRefused as err:
+                young = err.status == 404 and (id_.group, id_.kind) in self._defined
+                if not young or time.monotonic() > end:
+                    raise
+            else:
+                return live
+            time.sleep(0.2)
