@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Event"]
+__all__ = ["Event", "EventType", "Receipt"]
+
+
+class EventType(enum.Enum):
+    """The types of events; the value is the CloudEvents `type`, with its version at the end."""
+
+    AGENT_STARTED = "dev.wayside.agent.started.v1"
+    AGENT_HEARTBEAT = "dev.wayside.agent.heartbeat.v1"
+    SYNC_PLANNED = "dev.wayside.sync.planned.v1"
+    SYNC_APPLIED = "dev.wayside.sync.applied.v1"
+    SYNC_FAILED = "dev.wayside.sync.failed.v1"
+    SYNC_DENIED = "dev.wayside.sync.denied.v1"
+    SYNC_HELD = "dev.wayside.sync.held.v1"
+    SYNC_ROLLED_BACK = "dev.wayside.sync.rolledback.v1"
+    SITE_SUSPENDED = "dev.wayside.site.suspended.v1"
+    SOURCE_FAILED = "dev.wayside.source.failed.v1"
+    SOURCE_RESTORED = "dev.wayside.source.restored.v1"
+    DRIFT_DETECTED = "dev.wayside.drift.detected.v1"
+    DRIFT_CORRECTED = "dev.wayside.drift.corrected.v1"
+    OUTBOX_COMPACTED = "dev.wayside.outbox.compacted.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +35,7 @@ class Event:
 
     Attributes:
         site: The site's name.
-        epoch: Id of the outbox's life; a restored disk starts a new one.
+        epoch: Id of the outbox's life; a lost or restored disk starts a new one.
         sequence: Number of the event in its epoch, from 1 without gaps.
         type: `dev.wayside.<noun>.<verb>.v1`.
         time: RFC 3339 time by the site's clock.
@@ -42,3 +62,11 @@ class Event:
             "sequence": str(self.sequence),
             "data": dict(self.data),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a sink says after a batch: it holds every event of the epoch up to `acknowledged`."""
+
+    epoch: str
+    acknowledged: int

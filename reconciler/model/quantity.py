@@ -7,10 +7,10 @@ a decimal suffix (n, u, m, "", k, M, G, T, P, E) or a decimal exponent (e3, E3),
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import lru_cache
 
-__all__ = ["QuantityError", "format_bytes", "parse_quantity"]
+__all__ = ["QuantityError", "canonical_quantity", "format_bytes", "parse_quantity"]
 
 _QUANTITY = re.compile(
     r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))"
@@ -70,3 +70,40 @@ def format_bytes(amount: Decimal | int) -> str:
             scaled = (value / _SCALE[suffix]).quantize(Decimal("0.1")).normalize()
             return f"{scaled:f}{suffix}"
     return f"{value.normalize():f}"
+
+
+_DECIMAL_SUFFIXES = {-9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"}
+_BINARY_SUFFIXES = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
+
+
+@lru_cache(maxsize=4096)
+def canonical_quantity(text: str, *, smallest: Decimal = Decimal("1e-9"), binary: bool = False) -> str:
+    """Write a quantity as the API server does: whole digits, and the largest suffix that keeps them whole.
+
+    Args:
+        text: A quantity.
+        smallest: What it is rounded up to a multiple of.
+        binary: Whether a quantity without a suffix is written with binary ones.
+
+    Raises:
+        QuantityError: The text is not a quantity.
+    """
+    value = parse_quantity(text)
+    rounding = ROUND_CEILING if value > 0 else ROUND_FLOOR
+    value = (value / smallest).to_integral_value(rounding=rounding) * smallest
+    if (binary or text.endswith("i")) and abs(value) >= 1024:
+        whole = int(value.to_integral_value(rounding=rounding))
+        power = 0
+        while power < len(_BINARY_SUFFIXES) - 1 and whole % 1024 == 0:
+            whole //= 1024
+            power += 1
+        return f"{whole}{_BINARY_SUFFIXES[power]}"
+    if not value:
+        return "0"
+    exponent = 18
+    while exponent > -9 and value.scaleb(-exponent) != value.scaleb(-exponent).to_integral_value():
+        exponent -= 3
+    digits = f"{value.scaleb(-exponent):f}".partition(".")[0]
+    if re.search(r"[eE][+-]?\d", text):
+        return f"{digits}e{exponent}" if exponent else digits
+    return digits + _DECIMAL_SUFFIXES[exponent]

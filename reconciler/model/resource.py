@@ -50,7 +50,7 @@ class Resource:
     @cached_property
     def id(self) -> ResourceId:
         """The object's identity."""
-        metadata = self.manifest.get("metadata") or {}
+        metadata = _mapping(self.manifest.get("metadata"))
         return ResourceId(
             group=split_api_version(self.api_version)[0],
             kind=str(self.manifest.get("kind", "")),
@@ -71,11 +71,14 @@ class Resource:
     @property
     def labels(self) -> Mapping[str, str]:
         """`metadata.labels`, empty where there are none."""
-        metadata = self.manifest.get("metadata") or {}
-        return metadata.get("labels") or {}
+        return _mapping(_mapping(self.manifest.get("metadata")).get("labels"))
 
     @property
     def annotations(self) -> Mapping[str, str]:
         """`metadata.annotations`, empty where there are none."""
-        metadata = self.manifest.get("metadata") or {}
-        return metadata.get("annotations") or {}
+        return _mapping(_mapping(self.manifest.get("metadata")).get("annotations"))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """Return a mapping as it is, anything else as an empty one: that it is wrong is the schema check's to say."""
+    return value if isinstance(value, Mapping) else {}
