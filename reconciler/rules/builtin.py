@@ -6,8 +6,11 @@ from functools import cache
 from pathlib import Path
 
 from reconciler.documents.yaml import Document, load
+from reconciler.errors import RuleError
+from reconciler.rules.parsing import parse_policy
+from reconciler.rules.policy import SitePolicy
 
-__all__ = ["builtin_documents", "builtin_root", "read_builtin"]
+__all__ = ["builtin_documents", "builtin_policies", "builtin_root", "read_builtin"]
 
 #: Places in built-in rules are shown with this prefix, so that they are not taken for files of the fleet.
 PREFIX = "wayside/policies/"
@@ -33,3 +36,18 @@ def builtin_documents() -> tuple[Document, ...]:
 def read_builtin(path: str) -> bytes:
     """Return the content of a built-in rule's file, by the path that its documents carry."""
     return (builtin_root() / path.removeprefix(PREFIX)).read_bytes()
+
+
+def builtin_policies() -> tuple[SitePolicy, ...]:
+    """Return the built-in rules, parsed.
+
+    Raises:
+        RuleError: One of them is not valid, which only a broken installation can cause.
+    """
+    found = []
+    for document in builtin_documents():
+        policy, problems = parse_policy(document.value, path=document.path, index=document.index)
+        if policy is None:
+            raise RuleError(f"{document.path}: {problems[0]}", code="rule-error")
+        found.append(policy)
+    return tuple(found)

@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.model.fieldpath import FieldPath
 from reconciler.model.fleet import RuleSetting
 from reconciler.rules.cel.errors import CelCompileError
-from reconciler.rules.expressions import Compiled, Compiler
+from reconciler.rules.expressions import Compiled, Compiler, Engine
 from reconciler.rules.judge import SITE_WIDE, CompiledRule, CompiledValidation
 from reconciler.rules.parsing import parse_parameter
 from reconciler.rules.policy import Expression, Scope, SitePolicy
@@ -45,10 +45,10 @@ class RuleCompiler:
     """Compiles rules for one engine.
 
     Args:
-        engine: `native` or `pure`.
+        engine: `native` or `pure`, or None for the platform's best.
     """
 
-    def __init__(self, engine: str) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._compilers: dict[tuple[Scope, bool], Compiler] = {}
 

@@ -19,7 +19,9 @@ from reconciler.model.location import Location
 from reconciler.model.lock import ImagesLock
 from reconciler.model.resource import Resource
 from reconciler.model.site import Site
+from reconciler.rules.cel import default_engine
 from reconciler.rules.compiling import RuleCompiler
+from reconciler.rules.expressions import Engine
 from reconciler.rules.facts.kinds import BUILT_IN
 from reconciler.rules.facts.workload import WorkloadFacts
 from reconciler.rules.judge import CompiledRule, Outcome, Subject, judge
@@ -85,7 +87,7 @@ class RulePack:
         documents: Iterable[Document],
         *,
         fleet: Fleet,
-        engine: str = "native",
+        engine: Engine = None,
         read: Callable[[str], bytes] | None = None,
         known_rules: Iterable[str] = (),
     ) -> RulePack:
@@ -98,7 +100,7 @@ class RulePack:
             documents: The built-in rules (`builtin.documents()`), then the fleet's own. Documents of other
                 kinds are left alone.
             fleet: The fleet, with its rule settings and waivers.
-            engine: The CEL engine, `native` or `pure`.
+            engine: The CEL engine, `native` or `pure`, or None for the platform's best.
             read: Gives the content of a document's file, for exact places of findings.
             known_rules: Ids of rules of other kinds, which settings and waivers may name too.
         """
@@ -113,7 +115,7 @@ class RulePack:
             rules=loader.rules,
             broken=loader.broken,
             findings=loader.findings,
-            engine=engine,
+            engine=engine or default_engine(),
         )
 
     def review(
@@ -240,7 +242,7 @@ def _digest(fleet: Fleet, policies: Sequence[SitePolicy], broken: Sequence[Viola
 class _Loader:
     """Collects the rules of one load, and everything that is wrong with them."""
 
-    def __init__(self, fleet: Fleet, engine: str, read: Callable[[str], bytes] | None) -> None:
+    def __init__(self, fleet: Fleet, engine: Engine, read: Callable[[str], bytes] | None) -> None:
         self.policies: list[SitePolicy] = []
         self.rules: list[CompiledRule] = []
         self.broken: list[Violation] = []

@@ -96,10 +96,7 @@ def _spec(spec: Reader, name: str, source: Mapping[str, Any], *, path: str, inde
         subjects=subjects,
         parameters=_parameters(spec.mapping("parameters"), as_mapping(dig(source, "spec", "parameters"))),
         variables=_variables(spec),
-        exemptions=tuple(
-            Exemption(_required(item, "expression"), item.string("reason"))
-            for item in _finished(spec, "notChecked", "expression", "reason")
-        ),
+        exemptions=tuple(_exemption(item) for item in spec.items("notChecked")),
         validations=validations,
         documentation=_documentation(spec.mapping("documentation")),
         path=path,
@@ -110,12 +107,12 @@ def _spec(spec: Reader, name: str, source: Mapping[str, Any], *, path: str, inde
     return policy
 
 
-def _finished(spec: Reader, key: str, *fields: str) -> list[Reader]:
-    items = spec.items(key)
-    for item in items:
-        item.allow(*fields)
-        item.finish()
-    return items
+def _exemption(reader: Reader) -> Exemption:
+    exemption = Exemption(_required(reader, "expression"), reader.string("reason"))
+    if not exemption.reason:
+        reader.problem("reason", message="expected a reason, which the report gives, found none")
+    reader.finish()
+    return exemption
 
 
 def _enabled(spec: Reader, source: Mapping[str, Any]) -> bool:

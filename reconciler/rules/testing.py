@@ -21,15 +21,17 @@ from reconciler.model.image import ImageReference
 from reconciler.model.location import Location
 from reconciler.model.lock import ImagesLock, LockedImage, LockedPlatform
 from reconciler.model.resource import Resource
+from reconciler.model.ruletest import RuleTestResult
 from reconciler.model.site import Site
 from reconciler.rules.admission.problem import Problem
 from reconciler.rules.admission.reader import Reader
 from reconciler.rules.builtin import builtin_documents
+from reconciler.rules.expressions import Engine
 from reconciler.rules.facts.plain import as_list, as_mapping
 from reconciler.rules.pack import FACTS_RULE, RulePack, RuleReview
 from reconciler.rules.policy import API_VERSION, KIND
 
-__all__ = ["TEST_KIND", "TEST_SUFFIX", "RuleTestResult", "find_tests", "run_tests"]
+__all__ = ["TEST_KIND", "TEST_SUFFIX", "find_tests", "run_tests"]
 
 TEST_KIND = "RuleTest"
 TEST_SUFFIX = ".test.yaml"
@@ -37,28 +39,6 @@ _AT = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 
 #: Makes a site of a Site document (metadata and spec); raises `InputError` where it is not valid.
 ParseSite = Callable[[Mapping[str, Any], str], Site]
-
-
-@dataclass(frozen=True, slots=True)
-class RuleTestResult:
-    """How one case of a rule's tests ended.
-
-    Attributes:
-        rule: The rule's id.
-        case: The case's name, one sentence.
-        at: Where the case is written.
-        failures: What was expected and not found, or found and not expected; empty where it passed.
-    """
-
-    rule: str
-    case: str
-    at: Location
-    failures: tuple[str, ...] = ()
-
-    @property
-    def passed(self) -> bool:
-        """Whether everything was as expected."""
-        return not self.failures
 
 
 def find_tests(tree: FileTree, paths: Iterable[str]) -> tuple[str, ...]:
@@ -88,7 +68,7 @@ def run_tests(
     *,
     parse_site: ParseSite,
     default: Callable[[Resource], Resource] = lambda resource: resource,
-    engine: str = "native",
+    engine: Engine = None,
     rules: Sequence[Document] | None = None,
 ) -> list[RuleTestResult]:
     """Run the tests of site rules.
@@ -176,7 +156,7 @@ class _Run:
         data: bytes,
         parse_site: ParseSite,
         default: Callable[[Resource], Resource],
-        engine: str,
+        engine: Engine,
     ) -> None:
         self._document = document
         self._data = data
