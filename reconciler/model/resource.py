@@ -80,5 +80,5 @@ class Resource:
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
-    """Return a mapping as it is, anything else as an empty one: that it is wrong is the schema check's to say."""
+    """Return a mapping as it is, anything else as an empty one: the schema check names it."""
     return value if isinstance(value, Mapping) else {}
