@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 import selectors
 import subprocess
@@ -83,6 +84,16 @@ class GitTree:
     def __del__(self) -> None:
         if getattr(self, "_batch", None) is not None:
             self.close()
+
+    @property
+    def committed_at(self) -> datetime.datetime:
+        """The committer's time, in UTC: the time by which waivers and keys expire."""
+        out = self._run("show", "--no-patch", "--no-show-signature", "--format=%ct", self.commit)
+        if out is None or not out.strip().lstrip(b"-").isdigit():
+            raise SourceError(
+                f"expected the time of the commit {self.commit[:12]}, found none", code="revision-missing"
+            )
+        return datetime.datetime.fromtimestamp(int(out), datetime.UTC)
 
     def entry_type(self, path: str) -> EntryType | None:
         """Return what stands at `path` (symlinks inside the tree are followed), or None."""
