@@ -26,14 +26,14 @@ from types import MappingProxyType
 from typing import Any
 
 from reconciler.adapters import manifest_file
-from reconciler.errors import TargetRefused, TargetUnreachable
+from reconciler.errors import TargetRefused, TargetUnreachable, UsageError
 from reconciler.model.plan import Health, HealthStatus, Inventory, InventoryEntry, Observed
 from reconciler.model.resource import Manifest, Resource, ResourceId
 from reconciler.planning.applyset import applyset_id, part_of
 from reconciler.planning.ordering import kind_rank
 from reconciler.planning.scope import defined_scopes
 
-__all__ = ["DirectoryTarget", "Flavor"]
+__all__ = ["DirectoryTarget"]
 
 _HEADING = "Written by Wayside for the site {site}. Changes made here are overwritten."
 _UNSAFE = re.compile(r"[^a-z0-9-]+")
@@ -41,11 +41,14 @@ _UNSAFE = re.compile(r"[^a-z0-9-]+")
 _LONGEST = 63
 
 
-class Flavor(enum.Enum):
+class _Flavor(enum.Enum):
     """Whose folder it is."""
 
     K3S = "k3s"
     K0S = "k0s"
+
+
+_FLAVORS = {"k3s": _Flavor.K3S, "rke2": _Flavor.K3S, "k0s": _Flavor.K0S}
 
 
 class DirectoryTarget:
@@ -55,15 +58,25 @@ class DirectoryTarget:
         directory: For k3s the folder that it watches, such as `/var/lib/rancher/k3s/server/manifests`; for
             k0s the folder of its stacks, such as `/var/lib/k0s/manifests`.
         site: The site's name.
-        flavor: Whose rules hold.
+        platform: The site's platform, which says whose rules hold: `k3s`, `rke2` (the same) or `k0s`.
+
+    Raises:
+        UsageError: The platform has no such folder.
     """
 
-    def __init__(self, directory: Path | str, site: str, *, flavor: Flavor = Flavor.K3S) -> None:
+    def __init__(self, directory: Path | str, site: str, *, platform: str) -> None:
+        flavor = _FLAVORS.get(platform)
+        if flavor is None:
+            raise UsageError(
+                f"expected platform k3s, rke2 or k0s for a target of type directory, found {platform!r}",
+                code="bad-target",
+                hint="set spec.target.type to kubeconfig or in-cluster, or correct spec.platform",
+            )
         self._site = site
         self._flavor = flavor
         self._root = Path(directory)
         self._prefix = _name("wayside", site)
-        self._folder = self._root if flavor is Flavor.K3S else self._root / self._prefix
+        self._folder = self._root if flavor is _Flavor.K3S else self._root / self._prefix
         self._inventory = self._folder / f".{self._prefix}.inventory"
         self._owner = applyset_id(site)
 
@@ -125,7 +138,7 @@ class DirectoryTarget:
     def save_inventory(self, inventory: Inventory) -> None:
         """Write the inventory into a hidden file beside the manifests."""
         with self._reachable():
-            self._folder.mkdir(parents=self._flavor is Flavor.K0S, exist_ok=True)
+            self._folder.mkdir(parents=self._flavor is _Flavor.K0S, exist_ok=True)
             for left in self._folder.glob(f".{self._prefix}*.tmp"):
                 left.unlink(missing_ok=True)  # of an agent that was killed while it wrote
             manifest_file.write(self._inventory, inventory.to_json().encode() + b"\n")
@@ -163,10 +176,10 @@ class DirectoryTarget:
 
     def _write(self, id_: ResourceId, manifests: Mapping[ResourceId, Manifest]) -> None:
         place = self.file_of(id_)
-        if not manifests and self._flavor is Flavor.K0S:
+        if not manifests and self._flavor is _Flavor.K0S:
             manifest_file.remove(place)
             return
-        self._folder.mkdir(parents=self._flavor is Flavor.K0S, exist_ok=True)
+        self._folder.mkdir(parents=self._flavor is _Flavor.K0S, exist_ok=True)
         ordered = [manifests[key] for key in sorted(manifests)]
         heading = _HEADING.format(site=self._site)
         manifest_file.write(place, manifest_file.encode(ordered, heading=heading))
