@@ -1,0 +1,296 @@
+"""Reading a whole fleet: every site that can be read, and every mistake that was made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from reconciler.documents.tree import EntryType, FileTree, TreeError
+from reconciler.documents.yaml import Positions, load
+from reconciler.errors import DocumentError
+from reconciler.fleet.explain import document_finding, finding, schema_finding
+from reconciler.fleet.glob import expand
+from reconciler.fleet.schemas import compiled
+from reconciler.fleet.settings import build_rules
+from reconciler.fleet.site import build_site, merge
+from reconciler.model.fieldpath import FieldPath
+from reconciler.model.finding import Finding
+from reconciler.model.fleet import Fleet, RuleSettings
+from reconciler.model.location import Location
+from reconciler.model.site import Site, TargetType
+
+__all__ = ["FLEET_PATH", "BrokenSite", "FleetLoad", "load_fleet"]
+
+FLEET_PATH = "fleet.yaml"
+#: A site file of more bytes is refused: it is read for every site at every check.
+MAX_SITE_BYTES = 1024 * 1024
+
+_CONTENT = re.compile(rb"^ *(?!---|\.\.\.)[^\s#]", re.MULTILINE)
+_FLEET, _SITE = "fleet-schema", "site-schema"
+_REQUIRED = ("platform", "kubernetesVersion", "nodes")
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenSite:
+    """A site that is there but cannot be used. It is not a site that was removed.
+
+    Attributes:
+        name: Its name, or that of its directory where the name cannot be read.
+        path: Its site file.
+        directory: Its overlay's directory.
+    """
+
+    name: str
+    path: str
+    directory: str
+
+
+@dataclass(frozen=True, slots=True)
+class FleetLoad:
+    """What was read of a fleet.
+
+    Attributes:
+        fleet: The fleet with every site that is right; None where `fleet.yaml` itself is wrong or missing.
+        findings: Everything that is wrong, in order of place.
+        broken: Sites that are there but wrong.
+        classes: SiteClass name to the place of its document.
+    """
+
+    fleet: Fleet | None
+    findings: tuple[Finding, ...]
+    broken: tuple[BrokenSite, ...] = ()
+    classes: Mapping[str, Location] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def load_fleet(tree: FileTree) -> FleetLoad:
+    """Read `fleet.yaml`, all classes and all sites of a tree. Never raises for what people wrote."""
+    return _Loader(tree).load()
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One document that fits its schema."""
+
+    value: dict[str, Any]
+    path: str
+    index: int
+    data: bytes
+
+    @property
+    def name(self) -> str:
+        return str(self.value["metadata"]["name"])
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        return self.value.get("spec") or {}
+
+    @property
+    def at(self) -> Location:
+        if self.index == 0:  # for thousands of sites: the first line that is not blank, a comment or `---`
+            first = _CONTENT.search(self.data)
+            if first is not None:
+                line = self.data.count(b"\n", 0, first.start()) + 1
+                return Location(self.path, line, first.end() - first.start())
+        return self.locate(())
+
+    def locate(self, path: FieldPath) -> Location:
+        return Positions(self.data, self.path).locate(path, index=self.index)
+
+
+class _Loader:
+    def __init__(self, tree: FileTree) -> None:
+        self._tree = tree
+        self._findings: list[Finding] = []
+        self._broken: list[BrokenSite] = []
+
+    def load(self) -> FleetLoad:
+        settings = self._settings()
+        spec = settings.spec if settings is not None else {}
+        rules = RuleSettings()
+        if settings is not None and "rules" in spec:
+            positions = Positions(settings.data, FLEET_PATH)
+            rules, found = build_rules(spec["rules"], positions, index=settings.index)
+            self._findings += found
+        classes = self._classes(spec.get("classes", ["classes/*.yaml"]))
+        sites = self._sites(spec.get("sites", ["sites/*/site.yaml"]), classes, spec.get("defaults") or {})
+        fleet = None
+        if settings is not None:
+            fleet = Fleet(
+                name=settings.name,
+                at=settings.at,
+                sites={name: sites[name] for name in sorted(sites)},
+                manifest=settings.value,
+                rules=rules,
+                requires=(spec.get("requires") or {}).get("wayside", ""),
+                policy_paths=tuple(spec.get("policies", ("policies",))),
+                schema_paths=tuple(spec.get("schemas", ("schemas",))),
+            )
+        return FleetLoad(
+            fleet=fleet,
+            findings=tuple(sorted(self._findings, key=lambda each: each.order)),
+            broken=tuple(sorted(self._broken, key=lambda each: (each.name, each.path))),
+            classes={name: part.at for name, part in classes.items()},
+        )
+
+    def _settings(self) -> _Part | None:
+        try:
+            kind = self._tree.entry_type(FLEET_PATH)
+        except TreeError as err:
+            self._findings.append(document_finding(_FLEET, err, FLEET_PATH))
+            return None
+        if kind is not EntryType.FILE:
+            self._add(
+                _FLEET,
+                f"expected {FLEET_PATH} at the root of the repository, found none",
+                Location(FLEET_PATH),
+                "write one: {apiVersion: wayside.dev/v1alpha1, kind: Fleet, metadata: {name: NAME}}",
+            )
+            return None
+        parts = self._parts(FLEET_PATH, "fleet", _FLEET)
+        if parts is not None and len(parts) != 1:
+            self._add(
+                _FLEET,
+                f"expected one document in {FLEET_PATH}, found {len(parts)}",
+                parts[1].at if parts else Location(FLEET_PATH),
+                "keep one Fleet; sites and classes have files of their own",
+            )
+        return parts[0] if parts and len(parts) == 1 else None
+
+    def _classes(self, patterns: Iterable[str]) -> dict[str, _Part]:
+        classes: dict[str, _Part] = {}
+        for path in self._expand(patterns):
+            for part in self._parts(path, "siteclass", _SITE) or ():
+                if part.name in classes:
+                    self._duplicate("SiteClass", part, classes[part.name].at)
+                else:
+                    classes[part.name] = part
+        return classes
+
+    def _sites(
+        self, patterns: Iterable[str], classes: Mapping[str, _Part], defaults: Mapping[str, Any]
+    ) -> dict[str, Site]:
+        sites: dict[str, Site] = {}
+        for path in self._expand(patterns):
+            directory = path.rpartition("/")[0]
+            before = len(self._findings)
+            parts = self._parts(path, "site", _SITE, site=directory.rpartition("/")[2])
+            if parts is not None and len(parts) != 1:
+                at = parts[1].at if parts else Location(path)
+                self._add(
+                    _SITE, f"expected one Site in the file, found {len(parts)}", at, "one file, one site"
+                )
+            site = None
+            if parts and len(parts) == 1:
+                site = self._site(parts[0], directory, classes, defaults)
+                if site is not None and site.name in sites:
+                    self._duplicate("site", parts[0], sites[site.name].at)
+            if len(self._findings) > before:
+                name = site.name if site is not None else self._name(parts, directory)
+                self._broken.append(BrokenSite(name=name, path=path, directory=directory))
+            elif site is not None:
+                sites[site.name] = site
+        return sites
+
+    def _site(
+        self, part: _Part, directory: str, classes: Mapping[str, _Part], defaults: Mapping[str, Any]
+    ) -> Site | None:
+        spec = part.spec
+        of_class: Mapping[str, Any] = {}
+        if "class" in spec:
+            known = classes.get(spec["class"])
+            if known is None:
+                names = ", ".join(classes) or "none"
+                self._add(
+                    _SITE,
+                    f"expected the name of a SiteClass in spec.class, found {spec['class']!r}",
+                    part.locate(("spec", "class")),
+                    f"known classes: {names}",
+                    part.name,
+                )
+                return None
+            of_class = known.spec
+        missing = [
+            name for name in _REQUIRED if name not in spec and name not in of_class and name not in defaults
+        ]
+        for field_name in missing:
+            self._add(
+                _SITE,
+                f"expected the field spec.{field_name} in the site or its class, found none",
+                part.locate(("spec", "class")),
+                "add it to either",
+                part.name,
+            )
+        if missing:
+            return None
+        manifest = part.value
+        if of_class or defaults:
+            manifest = {**manifest, "spec": merge(merge(defaults, of_class), spec)}
+        site = build_site(manifest, at=part.at, directory=directory)
+        if site.target.type is not TargetType.IN_CLUSTER and not site.target.path:
+            self._add(
+                _SITE,
+                f"expected spec.target.path for the target {site.target.type.value!r}, found none",
+                part.locate(("spec", "target")),
+                "add the path of the kubeconfig or directory",
+                part.name,
+            )
+            return None
+        node_names = [node.name for node in site.nodes]
+        for number, name in enumerate(node_names):
+            if name in node_names[:number]:
+                self._add(
+                    _SITE,
+                    f"expected different names of nodes, found {name!r} again",
+                    part.locate(("spec", "nodes", number, "name")),
+                    "rename one, or use one entry with `count`",
+                    part.name,
+                )
+                return None
+        return site
+
+    def _parts(self, path: str, schema: str, rule: str, *, site: str = "") -> list[_Part] | None:
+        """Return the documents of a file, or None where any of them is wrong."""
+        sites = (site,) if site else ()
+        try:
+            data = self._tree.read(path)
+            documents = load(data, path, limit=MAX_SITE_BYTES)
+        except (DocumentError, TreeError) as err:
+            self._findings.append(document_finding(rule, err, path, sites=sites))
+            return None
+        checked = compiled(schema)
+        bad = [document for document in documents if not checked.accepts(document.value)]
+        if bad:
+            positions = Positions(data, path)
+            for document in bad:
+                self._findings += [
+                    schema_finding(rule, problem, positions, index=document.index, sites=sites)
+                    for problem in checked.problems(document.value)
+                ]
+            return None
+        return [_Part(document.value, path, document.index, data) for document in documents]
+
+    def _expand(self, patterns: Iterable[str]) -> list[str]:
+        paths: dict[str, None] = {}
+        for pattern in patterns:
+            found, errors = expand(self._tree, pattern)
+            paths.update(dict.fromkeys(found))
+            self._findings += [document_finding(_FLEET, err, err.path) for err in errors]
+        return list(paths)
+
+    def _name(self, parts: list[_Part] | None, directory: str) -> str:
+        return parts[0].name if parts else directory.rpartition("/")[2]
+
+    def _duplicate(self, what: str, part: _Part, first: Location) -> None:
+        self._add(
+            _SITE,
+            f"expected each name of a {what} once, found {part.name!r} again",
+            part.locate(("metadata", "name")),
+            f"rename one; the first is at {first}",
+            part.name if what == "site" else "",
+        )
+
+    def _add(self, rule: str, message: str, at: Location, hint: str = "", site: str = "") -> None:
+        self._findings.append(finding(rule, message, at, hint=hint, sites=(site,) if site else ()))
