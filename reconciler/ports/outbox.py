@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from reconciler.model.event import Event
+from reconciler.model.event import Event, EventType, Receipt
 
 __all__ = ["Outbox"]
 
 
 class Outbox(Protocol):
-    """A durable queue with one sequence per site."""
+    """A durable queue with one sequence per site.
 
-    def append(self, type: str, data: Mapping[str, Any]) -> Event:  # noqa: A002 - CloudEvents' word
-        """Store one event durably and return it with its sequence number."""
+    An event gets its number when it is first handed out, so that what nobody has seen yet may be
+    coalesced and bounded without leaving gaps; from then on it never changes.
+    """
+
+    def append(self, type: EventType, data: Mapping[str, Any]) -> None:  # noqa: A002 - CloudEvents' word
+        """Store one event, in the transaction of the state change that it reports."""
 
     def pending(self, limit: int) -> Sequence[Event]:
-        """Return the oldest events that are not acknowledged."""
+        """Number and return the oldest events that are not acknowledged, at most `limit` of them."""
 
-    def acknowledge(self, sequence: int) -> None:
-        """Forget all events up to and including `sequence`."""
+    def acknowledge(self, receipt: Receipt) -> None:
+        """Forget all events up to and including the acknowledged one.
+
+        A receipt for more than was ever numbered shows that this queue was restored from an older
+        copy: everything that is still here is numbered anew in a new epoch.
+        """

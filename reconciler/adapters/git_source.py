@@ -1,0 +1,288 @@
+"""A fleet's repository, read with git through GitPython.
+
+A bare clone of one branch is kept in the agent's state folder. It is a cache: what is wrong with it is
+mended by cloning again aside and swapping, never by guessing. The first fetch is shallow; later ones are
+not, so ancestry can be told, and more history is fetched only where telling it needs more.
+
+Every git process runs in the process group of its caller, so that ending the group ends them all.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import git
+from git.exc import GitCommandError, GitCommandNotFound
+
+from reconciler.errors import SourceError
+from reconciler.ports.source import Revision
+
+if TYPE_CHECKING:
+    from reconciler.adapters.git_tree import GitTree
+
+__all__ = ["GitSource", "redact"]
+
+_HEAD = "refs/wayside/head"
+_CREDENTIALS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/@\s'\"]*@")
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
+
+#: Never ask a person, never run a program that a URL names, never leave a process behind.
+_CONFIG = (
+    "protocol.ext.allow=never",
+    "core.hooksPath=/dev/null",
+    "credential.interactive=never",
+    "gc.autoDetach=false",
+    "maintenance.autoDetach=false",
+    # GIT_SSH_COMMAND, where the environment has it, goes before this.
+    "core.sshCommand=ssh -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=15",
+    "http.lowSpeedLimit=1",
+    "http.lowSpeedTime=30",
+)
+_ENVIRONMENT = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "",
+    "SSH_ASKPASS": "",
+    "GIT_OPTIONAL_LOCKS": "0",
+}
+
+
+def redact(text: str) -> str:
+    """Return the text without the credentials of URLs in it."""
+    return _CREDENTIALS.sub(r"\g<scheme>***@", text)
+
+
+class GitSource:
+    """One branch (or tag, or full reference) of a repository.
+
+    Args:
+        url: A path, or a URL of scheme file, https, http or ssh.
+        reference: A branch's name, or a full reference such as `refs/tags/v1`.
+        clone: Where the bare clone is kept; nobody else uses it meanwhile.
+        timeout: Seconds for one git command.
+        environment: More variables for git, for example GIT_SSH_COMMAND.
+
+    Raises:
+        SourceError: The reference's name is not one.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        reference: str,
+        clone: Path,
+        timeout: float = 120.0,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        if (
+            not reference
+            or reference.startswith("-")
+            or re.search(r"[\s~^:?*\[\\\x00-\x1f]|\.\.|@\{", reference)
+        ):
+            raise SourceError(
+                f"expected the name of a branch or tag, found {reference!r}", code="bad-reference"
+            )
+        if not url or url.startswith("-"):
+            raise SourceError(f"expected the URL or path of a repository, found {url!r}", code="bad-url")
+        self._url = url
+        self._reference = reference if reference.startswith("refs/") else f"refs/heads/{reference}"
+        self._clone = clone
+        self._timeout = timeout
+        self._environment = {**_ENVIRONMENT, **(environment or {})}
+
+    def remote_commit(self) -> str:
+        """Ask the remote for the commit that the reference names; costs one short exchange.
+
+        Raises:
+            SourceError: There is no answer, or no such reference.
+        """
+        output = self._git("ls-remote", "--", self._url, self._reference, f"{self._reference}^{{}}")
+        commits = dict(line.split("\t", 1)[::-1] for line in output.splitlines() if "\t" in line)
+        # A signed or annotated tag is listed with the commit that it tags.
+        commit = commits.get(f"{self._reference}^{{}}") or commits.get(self._reference, "")
+        if not _COMMIT.match(commit):
+            raise SourceError(
+                f"the repository {redact(self._url)} has no {self._reference}",
+                code="reference-missing",
+                hint="push the branch, or name another one with --branch",
+            )
+        return commit
+
+    def fetch(self) -> Revision:
+        """Bring the newest revision here and return it.
+
+        Raises:
+            SourceError: It cannot be had. The clone still has what it had.
+        """
+        # Asking first costs little and tells a dead remote from a broken clone.
+        self.remote_commit()
+        if self._is_clone():
+            self._clear_locks()
+            try:
+                self._fetch_into(self._clone)
+                return self.revision(self._head())
+            except SourceError as err:
+                # The remote has just answered, so the clone is suspect.
+                if err.code in {"git-missing", "git-timeout"}:
+                    raise
+        self.clone_again()
+        return self.revision(self._head())
+
+    def clone_again(self) -> None:
+        """Make the clone anew, aside, and put it in the place of the old one.
+
+        Raises:
+            SourceError: It cannot be made; the old one stays.
+        """
+        self._clone.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in self._clone.parent.glob(f"{self._clone.name}.new-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        aside = Path(tempfile.mkdtemp(prefix=f"{self._clone.name}.new-", dir=self._clone.parent))
+        try:
+            self._git("init", "--quiet", "--bare", "--", str(aside))
+            self._fetch_into(aside, "--depth=1")
+            shutil.rmtree(self._clone, ignore_errors=True)
+            aside.rename(self._clone)
+        except OSError as err:
+            raise SourceError(
+                f"the clone {self._clone} cannot be written: {err.strerror}", code="clone-unwritable"
+            ) from err
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def revision(self, commit: str) -> Revision:
+        """Return a fetched commit's facts.
+
+        Raises:
+            SourceError: The commit is not here, or damaged.
+        """
+        text = self._local("log", "-1", "--no-show-signature", "--format=%H%x00%cI%x00%s", commit, "--")
+        try:
+            found, moment, subject = text.split("\0", 2)
+            committed_at = datetime.datetime.fromisoformat(moment)
+        except ValueError as err:
+            raise SourceError(f"expected a commit, found none at {commit}", code="commit-damaged") from err
+        return Revision(commit=found, committed_at=committed_at.astimezone(datetime.UTC), subject=subject)
+
+    def descends(self, commit: str, ancestor: str) -> bool:
+        """Tell whether a fetched commit is `ancestor` or comes after it; history is fetched as needed.
+
+        Raises:
+            SourceError: The history that decides it cannot be had.
+        """
+        if commit == ancestor:
+            return True
+        if self._is_ancestor(ancestor, commit):
+            return True
+        if not (self._clone / "shallow").exists():
+            return False
+        self._fetch_into(self._clone, "--unshallow")
+        return self._is_ancestor(ancestor, commit)
+
+    def is_intact(self, commit: str) -> bool:
+        """Tell whether every object of a commit is here and is what its id says."""
+        try:
+            self._local("fsck", "--no-dangling", "--no-reflogs", "--no-progress", commit)
+            self._local("rev-list", "--objects", "--quiet", f"{commit}^{{tree}}", "--")
+        except SourceError:
+            return False
+        return True
+
+    def tree(self, commit: str) -> GitTree:
+        """Return the files of a commit that was fetched; the caller closes it."""
+        from reconciler.adapters.git_tree import GitTree
+
+        return GitTree(self._clone, commit)
+
+    def _is_ancestor(self, ancestor: str, commit: str) -> bool:
+        try:
+            self._local("merge-base", "--is-ancestor", ancestor, commit)
+        except SourceError as err:
+            if err.code == "git-timeout":
+                raise
+            # 1 says "no"; 128 says that the ancestor is not here, so it is not in the history that is.
+            return False
+        return True
+
+    def _is_clone(self) -> bool:
+        return (self._clone / "HEAD").is_file() and (self._clone / "objects").is_dir()
+
+    def _head(self) -> str:
+        return self._local("rev-parse", "--verify", "--quiet", f"{_HEAD}^{{commit}}")
+
+    def _clear_locks(self) -> None:
+        """Remove what a git that was killed left locked. The caller is alone on this clone."""
+        for lock in (*self._clone.glob("*.lock"), *self._clone.glob("refs/**/*.lock")):
+            lock.unlink(missing_ok=True)
+        for leftover in self._clone.glob("objects/pack/tmp_*"):
+            leftover.unlink(missing_ok=True)
+
+    def _fetch_into(self, clone: Path, *depth: str) -> None:
+        self._git(
+            "fetch",
+            "--quiet",
+            "--force",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-recurse-submodules",
+            "--update-shallow",
+            *depth,
+            "--",
+            self._url,
+            f"+{self._reference}:{_HEAD}",
+            directory=clone,
+        )
+
+    def _local(self, *arguments: str) -> str:
+        return self._git(*arguments, directory=self._clone)
+
+    def _git(self, command: str, *arguments: str, directory: Path | None = None) -> str:
+        """Run one git command and return what it printed."""
+        words: list[str] = ["git"]
+        for setting in _CONFIG:
+            words += ["-c", setting]
+        if directory is not None:
+            words.append(f"--git-dir={directory}")
+        words += [command, *arguments]
+        runner = git.Git(str(directory) if directory is not None else None)
+        try:
+            output = runner.execute(
+                words, env=self._environment, kill_after_timeout=self._timeout, stdout_as_string=True
+            )
+        except GitCommandNotFound as err:
+            raise SourceError(
+                "git is not installed", code="git-missing", hint="install git 2.30 or later"
+            ) from err
+        except GitCommandError as err:
+            raise self._failure(command, arguments, err) from err
+        return str(output)
+
+    def _failure(self, command: str, arguments: Sequence[str], err: GitCommandError) -> SourceError:
+        remote = self._url in arguments
+        where = f" of {redact(self._url)}" if remote else ""
+        text = redact(_complaint(str(err.stderr or "")))
+        if "Timeout: the command" in str(err.stderr):
+            return SourceError(
+                f"git {command}{where} took longer than {self._timeout:g} s", code="git-timeout"
+            )
+        if text:
+            return SourceError(f"git {command}{where} failed: {text}", code="git-failed")
+        return SourceError(f"git {command}{where} failed with status {err.status}", code="git-failed")
+
+
+def _complaint(stderr: str) -> str:
+    """Return git's own words: the lines that say what is wrong, or the last one."""
+    text = stderr.strip()
+    if text.startswith("stderr: '"):
+        text = text.removeprefix("stderr: '").removesuffix("'")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    spoken = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))] or lines[
+        -1:
+    ]
+    return "; ".join(spoken[:3])[:500]

@@ -1,0 +1,518 @@
+"""The agent's state: one SQLite file with what it needs to go on after any crash, also without git.
+
+The file is private (mode 0600), in WAL mode, and every transaction reaches the disk before it counts.
+A file that is lost or corrupt is set aside and begun anew, in a new epoch: what is at the site stays,
+because its inventory is kept at the site too, and nothing is deleted until a revision was loaded whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reconciler.adapters import sqlite_outbox
+from reconciler.adapters.sqlite_outbox import OutboxLimits, SqliteOutbox, format_time
+from reconciler.errors import StateError
+from reconciler.model.event import EventType
+from reconciler.ports.clock import Clock
+
+__all__ = [
+    "Attempt",
+    "Condition",
+    "Fault",
+    "GoodRevision",
+    "StateCorrupted",
+    "StateStore",
+    "Transaction",
+    "read_only",
+]
+
+FILE_NAME = "state.db"
+
+#: One script for each version of the schema; never changed once it was released.
+_MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE good (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        commit_id TEXT NOT NULL,
+        applied_at TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        content BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE attempt (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        commit_id TEXT NOT NULL,
+        phase TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        failures INTEGER NOT NULL,
+        started_at TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE condition (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        state TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        message TEXT NOT NULL,
+        since TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE fault (
+        name TEXT PRIMARY KEY,
+        code TEXT NOT NULL,
+        message TEXT NOT NULL,
+        since TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE inventory (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        content BLOB NOT NULL
+    ) STRICT;
+    """
+    + sqlite_outbox.SCHEMA,
+)
+
+_KEPT_ASIDE = 2
+
+
+class StateCorrupted(StateError):
+    """The file is not a database, or is damaged. Opening it anew sets it aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoodRevision:
+    """The last revision that was applied whole.
+
+    Attributes:
+        commit: The full commit id.
+        applied_at: RFC 3339 time.
+        content: Everything that is needed to apply it again; opaque here.
+    """
+
+    commit: str
+    applied_at: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The revision that was looked at last.
+
+    Attributes:
+        commit: The full commit id.
+        phase: `applying`, `applied`, `denied`, `held` or `failed`.
+        reason: A stable code, or "".
+        failures: How often it has failed in a row.
+        started_at: RFC 3339 time.
+    """
+
+    commit: str
+    phase: str
+    reason: str = ""
+    failures: int = 0
+    started_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """The site's state in a word, and why.
+
+    Attributes:
+        state: Ready, Progressing, Degraded, RolledBack, Held, Suspended, OutOfSync or Unknown.
+        reason: A stable code in CamelCase.
+        message: One sentence.
+        since: RFC 3339 time at which `state` and `reason` began.
+    """
+
+    state: str
+    reason: str = ""
+    message: str = ""
+    since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something outside that does not work for the time being.
+
+    Attributes:
+        code: A stable code.
+        message: One sentence.
+        since: RFC 3339 time at which it began.
+    """
+
+    code: str
+    message: str
+    since: str
+
+
+class Transaction:
+    """Changes that are stored together, with the events that report them, or not at all."""
+
+    def __init__(self, connection: sqlite3.Connection, outbox: SqliteOutbox, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+        self.outbox = outbox
+
+    def set_good(self, commit: str, content: bytes) -> None:
+        """Record a revision as the last good one."""
+        packed = zlib.compress(content, 9)
+        self._connection.execute(
+            "INSERT OR REPLACE INTO good (id, commit_id, applied_at, digest, content) VALUES (1, ?, ?, ?, ?)",
+            (commit, format_time(self._clock.now()), hashlib.sha256(content).hexdigest(), packed),
+        )
+
+    def set_attempt(self, attempt: Attempt) -> None:
+        """Record the revision that is being looked at, and how far it came."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO attempt (id, commit_id, phase, reason, failures, started_at)"
+            " VALUES (1, ?, ?, ?, ?, ?)",
+            (
+                attempt.commit,
+                attempt.phase,
+                attempt.reason,
+                attempt.failures,
+                attempt.started_at or format_time(self._clock.now()),
+            ),
+        )
+
+    def set_condition(self, condition: Condition) -> None:
+        """Record the site's state; `since` stays where state and reason stay."""
+        row = self._connection.execute("SELECT state, reason, since FROM condition").fetchone()
+        same = row is not None and (row[0], row[1]) == (condition.state, condition.reason)
+        since = row[2] if same else condition.since or format_time(self._clock.now())
+        self._connection.execute(
+            "INSERT OR REPLACE INTO condition (id, state, reason, message, since) VALUES (1, ?, ?, ?, ?)",
+            (condition.state, condition.reason, condition.message, since),
+        )
+
+    def begin_fault(self, name: str, code: str, message: str) -> bool:
+        """Record that something does not work, and tell whether that is new."""
+        known = self._connection.execute(
+            "UPDATE fault SET code = ?, message = ? WHERE name = ?", (code, message, name)
+        ).rowcount
+        if not known:
+            self._connection.execute(
+                "INSERT INTO fault (name, code, message, since) VALUES (?, ?, ?, ?)",
+                (name, code, message, format_time(self._clock.now())),
+            )
+        return not known
+
+    def end_fault(self, name: str) -> bool:
+        """Record that something works again, and tell whether it did not before."""
+        return bool(self._connection.execute("DELETE FROM fault WHERE name = ?", (name,)).rowcount)
+
+    def set_inventory(self, content: bytes) -> None:
+        """Record a copy of the target's inventory."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO inventory (id, content) VALUES (1, ?)", (zlib.compress(content),)
+        )
+
+    def emit(self, type: EventType, data: Mapping[str, Any]) -> None:  # noqa: A002 - CloudEvents' word
+        """Report something."""
+        self.outbox.append(type, data)
+
+
+class StateStore:
+    """One open state file. It belongs to the thread that opened it.
+
+    Args:
+        connection: A connection in autocommit mode to a file of the newest schema.
+        path: The file.
+        clock: For times that are recorded.
+        loss: Why the state was begun anew: "" where it was not, `new`, or what was wrong with the file.
+        limits: How much the outbox may hold.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        path: Path,
+        clock: Clock,
+        loss: str = "",
+        limits: OutboxLimits | None = None,
+    ) -> None:
+        self._connection = connection
+        self._path = path
+        self._clock = clock
+        self._inode = path.stat().st_ino
+        self.loss = loss
+        site = connection.execute("SELECT value FROM meta WHERE key = 'site'").fetchone()[0]
+        self.site = str(site)
+        self._outbox = SqliteOutbox(connection, site=self.site, clock=clock, limits=limits)
+
+    @classmethod
+    def open(
+        cls, directory: Path, *, site: str, clock: Clock, limits: OutboxLimits | None = None
+    ) -> StateStore:
+        """Open the state in a directory; make it where there is none, or none that can be read.
+
+        Raises:
+            StateError: The directory cannot be written, is full, or holds another site's state.
+        """
+        path = directory / FILE_NAME
+        with _translated(path):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        loss = "" if path.exists() else "new"
+        try:
+            connection = _prepare(path, site)
+        except StateCorrupted as err:
+            loss = err.message
+            _set_aside(path, clock.now())
+            connection = _prepare(path, site)
+        return cls(connection, path=path, clock=clock, loss=loss, limits=limits)
+
+    @classmethod
+    def attach(cls, directory: Path, *, clock: Clock, limits: OutboxLimits | None = None) -> StateStore:
+        """Open the state that another thread of this agent has made ready.
+
+        Raises:
+            StateError: There is none, or it cannot be used.
+        """
+        path = directory / FILE_NAME
+        with _translated(path):
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None
+            )
+            try:
+                connection.execute("PRAGMA busy_timeout = 5000")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA cache_size = -512")
+                return cls(connection, path=path, clock=clock, limits=limits)
+            except BaseException:
+                connection.close()
+                raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def is_lost(self) -> bool:
+        """Tell whether the file at the path is no longer the one that was opened."""
+        try:
+            return self._path.stat().st_ino != self._inode
+        except FileNotFoundError:
+            return True
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Hold a transaction; it is durable when the block is left, and undone where it raises.
+
+        Raises:
+            StateError: It could not be stored.
+        """
+        with _translated(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield Transaction(self._connection, self._outbox, self._clock)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @property
+    def epoch(self) -> str:
+        """The id of the outbox's life."""
+        with _translated(self._path):
+            return self._outbox.epoch
+
+    def good(self) -> GoodRevision | None:
+        """Return the last good revision.
+
+        Raises:
+            StateCorrupted: It is not what was stored.
+        """
+        with _translated(self._path):
+            row = self._connection.execute(
+                "SELECT commit_id, applied_at, digest, content FROM good"
+            ).fetchone()
+        if row is None:
+            return None
+        try:
+            content = zlib.decompress(row[3])
+        except zlib.error as err:
+            raise StateCorrupted(
+                f"the last good revision in {self._path} is damaged", code="state-corrupt"
+            ) from err
+        if hashlib.sha256(content).hexdigest() != row[2]:
+            raise StateCorrupted(
+                f"the last good revision in {self._path} is not what was stored", code="state-corrupt"
+            )
+        return GoodRevision(commit=row[0], applied_at=row[1], content=content)
+
+    def good_commit(self) -> str:
+        """Return the last good commit's id, or ""."""
+        with _translated(self._path):
+            row = self._connection.execute("SELECT commit_id FROM good").fetchone()
+        return "" if row is None else str(row[0])
+
+    def good_applied_at(self) -> str:
+        """Return when the last good revision was applied, or ""."""
+        with _translated(self._path):
+            row = self._connection.execute("SELECT applied_at FROM good").fetchone()
+        return "" if row is None else str(row[0])
+
+    def attempt(self) -> Attempt | None:
+        """Return the revision that was looked at last."""
+        with _translated(self._path):
+            row = self._connection.execute(
+                "SELECT commit_id, phase, reason, failures, started_at FROM attempt"
+            ).fetchone()
+        return None if row is None else Attempt(*row)
+
+    def condition(self) -> Condition | None:
+        """Return the site's state, or None where nothing is known yet."""
+        with _translated(self._path):
+            row = self._connection.execute("SELECT state, reason, message, since FROM condition").fetchone()
+        return None if row is None else Condition(*row)
+
+    def faults(self) -> Mapping[str, Fault]:
+        """Return what does not work for the time being, by name."""
+        with _translated(self._path):
+            rows = self._connection.execute(
+                "SELECT name, code, message, since FROM fault ORDER BY name"
+            ).fetchall()
+        return {name: Fault(code, message, since) for name, code, message, since in rows}
+
+    def inventory(self) -> bytes | None:
+        """Return the copy of the target's inventory."""
+        with _translated(self._path):
+            row = self._connection.execute("SELECT content FROM inventory").fetchone()
+        return None if row is None else zlib.decompress(row[0])
+
+    def pending(self) -> int:
+        """Return how many events wait."""
+        with _translated(self._path):
+            return self._outbox.count()
+
+
+def read_only(directory: Path, *, clock: Clock) -> StateStore:
+    """Open a state for reading, beside a running agent.
+
+    Raises:
+        StateError: There is none, or it cannot be read.
+    """
+    path = directory / FILE_NAME if directory.is_dir() else directory
+    if not path.exists():
+        raise StateError(
+            f"there is no agent's state in {directory}",
+            code="state-missing",
+            hint="--state names the folder that the agent was started with",
+        )
+    with _translated(path):
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        try:
+            connection.execute("PRAGMA busy_timeout = 5000")
+            return StateStore(connection, path=path, clock=clock)
+        except BaseException:
+            connection.close()
+            raise
+
+
+def _prepare(path: Path, site: str) -> sqlite3.Connection:
+    """Open or create the file, with the newest schema, for one site."""
+    connection = _connect(path)
+    try:
+        with _translated(path):
+            _migrate(connection)
+            _claim(connection, site)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open or create the file and look at every page of it."""
+    with _translated(path):
+        # The file exists with its mode before SQLite gives its journal the same one.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        path.chmod(0o600)
+        connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            connection.execute("PRAGMA busy_timeout = 5000")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA cache_size = -512")
+            connection.execute("PRAGMA journal_size_limit = 1048576")
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except BaseException:
+            connection.close()
+            raise
+    if verdict != "ok":
+        connection.close()
+        raise StateCorrupted(f"{path} is damaged: {verdict}", code="state-corrupt")
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(_MIGRATIONS):
+        raise StateError(
+            f"expected a state of schema {len(_MIGRATIONS)} or older, found schema {version}",
+            code="state-newer",
+            hint="a newer agent wrote it: start that version again, or give this one a new state folder",
+        )
+    for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+
+
+def _claim(connection: sqlite3.Connection, site: str) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        row = connection.execute("SELECT value FROM meta WHERE key = 'site'").fetchone()
+        if row is None:
+            connection.executemany(
+                "INSERT INTO meta (key, value) VALUES (?, ?)",
+                (("site", site), ("epoch", sqlite_outbox.new_epoch()), ("sequence", "0")),
+            )
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    if row is not None and row[0] != site:
+        raise StateError(
+            f"expected the state of the site {site!r}, found that of {row[0]!r}",
+            code="state-of-another-site",
+            hint="give every site's agent a state folder of its own",
+        )
+
+
+def _set_aside(path: Path, moment: datetime.datetime) -> None:
+    """Keep a damaged file for people to look at, and only the newest few of them."""
+    stamp = moment.strftime("%Y%m%dT%H%M%S%f")
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(path.with_name(f"{path.name}.corrupt-{stamp}{suffix}"))
+    stamps = sorted({found.name.split("-")[1] for found in path.parent.glob(f"{path.name}.corrupt-*")})
+    for old in stamps[:-_KEPT_ASIDE]:
+        for part in path.parent.glob(f"{path.name}.corrupt-{old}*"):
+            part.unlink()
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as err:
+        # Python names the primary code for some of these only in the text.
+        text = str(err)
+        if "malformed" in text:
+            raise StateCorrupted(f"{path} is damaged: {text}", code="state-corrupt") from err
+        if "full" in text or "disk I/O" in text:
+            raise StateError(
+                f"{path} cannot be written: {text}", code="state-full", hint="make room on the disk"
+            ) from err
+        raise StateError(f"{path} cannot be used: {text}", code="state-unusable") from err
+    except sqlite3.DatabaseError as err:
+        raise StateCorrupted(f"{path} is damaged: {err}", code="state-corrupt") from err
+    except OSError as err:
+        raise StateError(f"{path} cannot be used: {err.strerror}", code="state-unusable") from err

@@ -1,0 +1,110 @@
+"""`wayside agent`: its arguments, and the start of the agent."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from reconciler.errors import UsageError
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "--repo", required=True, metavar="URL", help="the fleet's repository: a path or a URL"
+    )
+    parser.add_argument(
+        "--branch", default="main", metavar="NAME", help="branch or full reference (default: main)"
+    )
+    parser.add_argument("--site", required=True, metavar="NAME", help="the site that this agent looks after")
+    parser.add_argument(
+        "--state", required=True, type=Path, metavar="DIR", help="folder for the state file and the clone"
+    )
+    parser.add_argument(
+        "--target",
+        metavar="TARGET",
+        help="in-cluster, kubeconfig:PATH[#CONTEXT] or directory:PATH (default: what site.yaml says)",
+    )
+    parser.add_argument(
+        "--sink",
+        default="",
+        metavar="SINK",
+        help="where events go: file:PATH or https://HUB (default: nowhere)",
+    )
+    parser.add_argument("--sink-token-file", default="", metavar="FILE", help="bearer token for the hub")
+    parser.add_argument(
+        "--sink-ca-file", default="", metavar="FILE", help="certificates that vouch for the hub"
+    )
+    parser.add_argument("--once", action="store_true", help="sync once and say how it went by the exit code")
+    parser.add_argument(
+        "--interval", type=_seconds, metavar="SECONDS", help="between two looks (default: spec.sync.interval)"
+    )
+    parser.add_argument(
+        "--drift-interval",
+        type=_seconds,
+        default=300.0,
+        metavar="SECONDS",
+        help="between two looks for drift (default: 300)",
+    )
+    parser.add_argument(
+        "--heartbeat-interval",
+        type=_seconds,
+        default=300.0,
+        metavar="SECONDS",
+        help="between two heartbeats (default: 300)",
+    )
+    parser.add_argument(
+        "--git-timeout",
+        type=_seconds,
+        default=120.0,
+        metavar="SECONDS",
+        help="for one git command (default: 120)",
+    )
+    parser.add_argument(
+        "--allow-rewind",
+        action="store_true",
+        help="take a revision that does not come after the applied one (a force-push)",
+    )
+    parser.add_argument("--log-format", choices=("text", "json"), default="text", help="(default: text)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the agent, and return its exit code.
+
+    Raises:
+        UsageError: The arguments cannot be used.
+        StateError: The state folder cannot be used.
+    """
+    from reconciler.agent.loop import run_agent
+    from reconciler.agent.settings import AgentSettings, parse_target
+
+    if not args.site:
+        raise UsageError("expected the name of a site, found nothing", code="bad-site")
+    settings = AgentSettings(
+        repository=args.repo,
+        branch=args.branch,
+        site=args.site,
+        state=args.state,
+        target=parse_target(args.target) if args.target else None,
+        sink=args.sink,
+        once=args.once,
+        interval=args.interval,
+        drift_interval=args.drift_interval,
+        heartbeat_interval=args.heartbeat_interval,
+        git_timeout=args.git_timeout,
+        worker_timeout=max(300.0, args.git_timeout * 3),
+        allow_rewind=args.allow_rewind,
+        json_logs=args.log_format == "json",
+        sink_token_file=args.sink_token_file,
+        sink_ca_file=args.sink_ca_file,
+    )
+    return run_agent(settings)
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0.1 <= value <= 86400 * 365:
+        raise argparse.ArgumentTypeError(f"expected seconds from 0.1, found {text!r}")
+    return value

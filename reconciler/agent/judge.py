@@ -1,0 +1,97 @@
+"""From the files of a revision to an assessment of one site, by the same pipeline as in a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reconciler import __version__
+from reconciler.agent.assessment import Allowed, Assessment, Held, Reason, Refused, Suspended
+from reconciler.agent.revision import Digests, SiteRevision
+from reconciler.documents.tree import FileTree
+from reconciler.fleet import load_fleet
+from reconciler.model.finding import Finding, Severity
+from reconciler.pipeline.evaluate import evaluate_site
+from reconciler.pipeline.rulebook import Rulebook
+from reconciler.ports.source import Revision
+from reconciler.render import Renderer
+
+__all__ = ["judge_site"]
+
+_MOST_REASONS = 50
+
+
+def judge_site(tree: FileTree, revision: Revision, site_name: str) -> Assessment:
+    """Render and judge one site.
+
+    Raises:
+        SourceError: A file of the revision cannot be read.
+    """
+    load = load_fleet(tree)
+    if load.fleet is None:
+        return _refused(revision, "invalid", load.findings)
+    site = load.fleet.sites.get(site_name)
+    if site is None:
+        broken = [finding for finding in load.findings if finding.severity is Severity.ERROR]
+        if broken:
+            # The site may be in a file that cannot be read; unknown is not removed.
+            return _refused(revision, "invalid", broken)
+        return Held(
+            revision.commit,
+            "SiteRemoved",
+            f"there is no site {site_name!r} in the fleet any more; nothing at it is touched",
+            "set spec.sync.decommission: true before the site is removed, or give the agent its new name",
+        )
+    if site.sync.suspend:
+        return Suspended(revision.commit)
+    own = [finding for finding in load.findings if _concerns(finding, site_name)]
+    if own:
+        return _refused(revision, "invalid", own)
+    rulebook = Rulebook.compile(load=load, tree=tree, engine="native")
+    evaluation = evaluate_site(
+        site=site,
+        load=load,
+        tree=tree,
+        renderer=Renderer(tree),
+        rulebook=rulebook,
+        at=revision.committed_at,
+    )
+    if evaluation.resources is None or evaluation.verdict is None:
+        return _refused(revision, "render", evaluation.findings)
+    if not evaluation.allowed:
+        return _refused(revision, "rules", (*evaluation.findings, *rulebook.findings))
+    verdict = evaluation.verdict
+    return Allowed(
+        SiteRevision(
+            commit=revision.commit,
+            committed_at=revision.committed_at,
+            subject=revision.subject,
+            site=site.name,
+            platform=site.platform,
+            sync=site.sync,
+            target=site.target,
+            resources=evaluation.resources,
+            digests=Digests(verdict.inputs_digest, verdict.rules_digest, verdict.verdict_digest),
+            wayside=__version__,
+        )
+    )
+
+
+def _concerns(finding: Finding, site: str) -> bool:
+    """Tell whether an error of the fleet's documents is one of this site, or of the fleet as a whole."""
+    return finding.severity is Severity.ERROR and (not finding.sites or site in finding.sites)
+
+
+def _refused(revision: Revision, code: str, findings: Iterable[Finding]) -> Refused:
+    ordered = sorted(findings, key=lambda finding: (finding.severity.rank, finding.order))
+    reasons = tuple(
+        Reason(
+            rule=finding.rule,
+            message=finding.message,
+            location=str(finding.location),
+            hint=finding.hint,
+            resource=str(finding.resource or ""),
+        )
+        for finding in ordered[:_MOST_REASONS]
+    )
+    fallback = (Reason("unknown", "the revision was refused without a finding"),)
+    return Refused(revision.commit, code, reasons or fallback, len(ordered))

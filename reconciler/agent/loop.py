@@ -1,0 +1,348 @@
+"""The agent: when it looks at the repository, at drift and at its own pulse, and how it ends."""
+
+from __future__ import annotations
+
+import random
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+
+from reconciler import __version__
+from reconciler.adapters.sqlite_state import StateCorrupted, StateStore
+from reconciler.agent import lock
+from reconciler.agent.assessment import Allowed, Assessment, Unavailable, Unchanged
+from reconciler.agent.backoff import Backoff, jittered
+from reconciler.agent.clock import SystemClock
+from reconciler.agent.delivery import Delivery, drain, open_sink
+from reconciler.agent.logs import Log
+from reconciler.agent.revision import SiteRevision
+from reconciler.agent.settings import AgentSettings
+from reconciler.agent.sync import Ending, Syncer
+from reconciler.agent.targets import open_target
+from reconciler.agent.wakeup import Signal, wait
+from reconciler.agent.watch import RepositoryWatch, local_path
+from reconciler.agent.worker import Request
+from reconciler.agent.worker_process import Cancelled, ask
+from reconciler.errors import StateError, WaysideError
+from reconciler.model.event import EventType
+from reconciler.ports.clock import Clock
+from reconciler.ports.sink import SinkError
+from reconciler.ports.target import Target
+
+__all__ = ["Agent", "run_agent"]
+
+_DEFAULT_INTERVAL = 60.0
+_FIRST_RETRY, _LAST_RETRY = 5.0, 600.0
+#: Seconds that a sync has to come to a stop by itself; then it is broken off, which is safe at any point.
+_GRACE = 1.0
+#: Seconds between two looks that changes in a local repository may cause.
+_LEAST_PAUSE = 0.2
+
+
+def run_agent(settings: AgentSettings) -> int:
+    """Run one site's agent until it is told to stop, or for one sync.
+
+    Returns:
+        0 when all is well, 1 when the revision is refused or could not be applied, 2 when the repository,
+        the target or the state cannot be used.
+
+    Raises:
+        UsageError: The settings cannot be used, or another agent runs on the same state.
+        StateError: The state folder cannot be used.
+    """
+    clock = SystemClock()
+    log = Log(sys.stderr, clock=clock, as_json=settings.json_logs, site=settings.site)
+    with ExitStack() as stack:
+        held = stack.enter_context(lock.hold(settings.state))
+        agent = Agent(settings, clock=clock, log=log, lock=held, rng=random.Random())  # noqa: S311 - spread only
+        stack.callback(agent.close)
+        with agent.signals():
+            return agent.sync_once() if settings.once else agent.run()
+
+
+class Agent:
+    """One site's agent.
+
+    Args:
+        settings: How it was started.
+        clock: The time.
+        log: Where it is said what happens.
+        lock: The descriptor of the state folder's lock; the worker holds it too.
+        rng: For jitter.
+    """
+
+    def __init__(
+        self, settings: AgentSettings, *, clock: Clock, log: Log, lock: int, rng: random.Random
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._log = log
+        self._lock = lock
+        self._rng = rng
+        self._stop = Signal()
+        self._nudge = Signal()
+        self._urgent = Signal()
+        self._backoff = Backoff(first=_FIRST_RETRY, most=_LAST_RETRY, rng=rng)
+        self._sink = open_sink(
+            settings.sink, token_file=settings.sink_token_file, ca_file=settings.sink_ca_file
+        )
+        self._syncer = Syncer(
+            site=settings.site,
+            clock=clock,
+            log=log,
+            open_target=self._open_target,
+            sleep=self._sleep,
+            check_stop=self._check_stop,
+        )
+        self._store: StateStore | None = None
+        self._target: tuple[object, Target] | None = None
+        self._interval = settings.interval or _DEFAULT_INTERVAL
+        self._known = ""
+        self._seen: Assessment | None = None
+        self._failures = 0
+
+    def close(self) -> None:
+        """Close what is open."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    @contextmanager
+    def signals(self) -> Iterator[None]:
+        """Answer SIGTERM and SIGINT by stopping soon, and SIGHUP by a sync now."""
+
+        def stop(_signal: int, _frame: FrameType | None) -> None:
+            self._stop.set()
+            signal.setitimer(signal.ITIMER_REAL, _GRACE)
+
+        def break_off(_signal: int, _frame: FrameType | None) -> None:
+            raise Cancelled
+
+        def sync_now(_signal: int, _frame: FrameType | None) -> None:
+            self._urgent.set()
+
+        handlers: dict[signal.Signals, Callable[[int, FrameType | None], None]] = {
+            signal.SIGTERM: stop,
+            signal.SIGINT: stop,
+            signal.SIGHUP: sync_now,
+            signal.SIGALRM: break_off,
+        }
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def sync_once(self) -> int:
+        """Do one sync, report it, and return the exit code."""
+        try:
+            ending = self._round()
+            # A repository with nothing new, or out of reach, is no reason to leave the site bent.
+            if isinstance(self._seen, Unchanged | Unavailable):
+                drifted = self._syncer.correct_drift(self._state())
+                ending = drifted if ending is Ending.FINE else ending
+            if self._sink is not None:
+                try:
+                    drain(self._state(), self._sink)
+                except SinkError as err:
+                    self._log.warning("events wait", code=err.code, reason=err.message)
+        except Cancelled:
+            self._log.info("stopped in the middle of a sync; the next one goes on from here")
+            return 1
+        return {Ending.FINE: 0, Ending.REFUSED: 1, Ending.FAILED: 1, Ending.UNREACHABLE: 2}[ending]
+
+    def run(self) -> int:
+        """Sync until it is told to stop."""
+        with ExitStack() as stack:
+            delivery: Delivery | None = None
+            if self._sink is not None:
+                delivery = Delivery(
+                    self._settings.state, self._sink, clock=self._clock, log=self._log, rng=self._rng
+                )
+                delivery.start()
+                stack.callback(delivery.stop)
+            path = local_path(self._settings.repository)
+            if path is not None:
+                watch = RepositoryWatch(path, self._settings.branch, self._nudge)
+                watch.start()
+                stack.callback(watch.stop)
+            try:
+                self._loop(delivery)
+            except Cancelled:
+                self._log.info("stopped in the middle of a sync; the next start goes on from here")
+            else:
+                self._log.info("stopped")
+        return 0
+
+    def _loop(self, delivery: Delivery | None) -> None:
+        now = self._clock.monotonic()
+        poll = drift = now
+        beat = now + jittered(self._settings.heartbeat_interval, self._rng)
+        while True:
+            wait([self._stop, self._nudge, self._urgent], min(poll, drift, beat) - self._clock.monotonic())
+            if self._stop.is_set():
+                return
+            now = self._clock.monotonic()
+            urgent = self._urgent.is_set()
+            if urgent:
+                self._known = ""
+            if now >= poll or urgent or self._nudge.is_set():
+                self._nudge.clear()
+                self._urgent.clear()
+                ending = self._guarded(self._round)
+                poll = self._clock.monotonic() + self._delay(ending)
+                wait([self._stop], _LEAST_PAUSE)
+            if now >= drift or urgent:
+                self._guarded(lambda: self._syncer.correct_drift(self._state()))
+                drift = self._clock.monotonic() + jittered(self._settings.drift_interval, self._rng)
+            if now >= beat:
+                self._guarded(self._heartbeat)
+                beat = self._clock.monotonic() + jittered(self._settings.heartbeat_interval, self._rng)
+            if delivery is not None:
+                delivery.notify()
+
+    def _delay(self, ending: Ending) -> float:
+        """Return the seconds until the next look at the repository."""
+        match ending:
+            case Ending.FINE | Ending.REFUSED:
+                self._backoff.succeeded()
+                return jittered(self._interval, self._rng)
+            case Ending.FAILED | Ending.UNREACHABLE:
+                # What failed is looked at again, although its commit is known.
+                self._known = ""
+                return max(self._backoff.failed(), min(self._interval, _FIRST_RETRY))
+
+    def _guarded(self, step: Callable[[], Ending]) -> Ending:
+        """Carry out one step; whatever goes wrong in it, the agent goes on."""
+        try:
+            return step()
+        except StateCorrupted as err:
+            self._log.failure("the state is damaged and begun anew", reason=err.message)
+            self.close()
+        except WaysideError as err:
+            self._log.failure("a step failed", code=err.code, reason=err.message, hint=err.hint)
+        except Exception as err:  # noqa: BLE001 - the loop's edge: a fault in one sync must not end the agent
+            self._failures += 1
+            self._log.failure(
+                "a step failed unexpectedly",
+                type=type(err).__name__,
+                reason=str(err)[:300],
+                count=self._failures,
+            )
+        return Ending.FAILED
+
+    def _round(self) -> Ending:
+        """Look at the repository once and act on it."""
+        store = self._state()
+        assessment = self._assess(store)
+        ending = self._syncer.settle(store, assessment)
+        self._remember(assessment, ending)
+        return ending
+
+    def _assess(self, store: StateStore) -> Assessment:
+        settings = self._settings
+        return ask(
+            Request(
+                url=settings.repository,
+                reference=settings.branch,
+                clone=str(settings.state / "repository.git"),
+                site=settings.site,
+                known=self._known,
+                base=store.good_commit(),
+                allow_rewind=settings.allow_rewind,
+                git_timeout=settings.git_timeout,
+            ),
+            timeout=settings.worker_timeout,
+            stop=self._stop,
+            keep_open=(self._lock,),
+            command=settings.worker_command,
+        )
+
+    def _remember(self, assessment: Assessment, ending: Ending) -> None:
+        self._seen = assessment
+        if isinstance(assessment, Allowed) and self._settings.interval is None:
+            self._interval = assessment.revision.sync.interval
+        if not isinstance(assessment, Unavailable) and ending in {Ending.FINE, Ending.REFUSED}:
+            self._known = assessment.commit
+
+    def _state(self) -> StateStore:
+        """Return the state; open it where it is not, or where its file was taken away."""
+        if self._store is not None and self._store.is_lost():
+            self._log.failure("the state file is gone; it is begun anew")
+            self.close()
+        if self._store is None:
+            store = StateStore.open(self._settings.state, site=self._settings.site, clock=self._clock)
+            attempt = store.attempt()
+            with store.transaction() as tx:
+                tx.emit(
+                    EventType.AGENT_STARTED,
+                    {
+                        "version": __version__,
+                        "applied": store.good_commit(),
+                        "interrupted": attempt.commit if attempt and attempt.phase == "applying" else "",
+                        "stateLoss": store.loss,
+                    },
+                )
+            if store.loss not in {"", "new"}:
+                self._log.failure("the state was damaged and is begun anew", reason=store.loss)
+            self._log.info(
+                "agent started", version=__version__, applied=store.good_commit(), epoch=store.epoch
+            )
+            self._recall(store)
+            self._store = store
+        return self._store
+
+    def _recall(self, store: StateStore) -> None:
+        """Take up what was known before the agent stopped, where it still counts."""
+        good, attempt = store.good(), store.attempt()
+        self._known = ""
+        if good is None or attempt is None:
+            return
+        try:
+            revision = SiteRevision.from_bytes(good.content)
+        except StateError as err:
+            self._log.failure("the last good revision cannot be used", code=err.code, reason=err.message)
+            return
+        if self._settings.interval is None:
+            self._interval = revision.sync.interval
+        # Another version may render or judge otherwise, so it looks again.
+        if attempt.phase == "rolledback" or (
+            attempt.phase == "applied" and attempt.commit == good.commit and revision.wayside == __version__
+        ):
+            self._known = attempt.commit
+
+    def _heartbeat(self) -> Ending:
+        store = self._state()
+        condition = store.condition()
+        attempt = store.attempt()
+        with store.transaction() as tx:
+            tx.emit(
+                EventType.AGENT_HEARTBEAT,
+                {
+                    "state": condition.state if condition else "Unknown",
+                    "reason": condition.reason if condition else "",
+                    "applied": store.good_commit(),
+                    "attempted": attempt.commit if attempt else "",
+                    "faults": sorted(store.faults()),
+                },
+            )
+        return Ending.FINE
+
+    def _open_target(self, revision: SiteRevision) -> Target:
+        facts = self._settings.target or revision.target
+        key = (facts, revision.site, revision.platform)
+        if self._target is None or self._target[0] != key:
+            self._target = (key, open_target(facts, revision))
+        return self._target[1]
+
+    def _sleep(self, seconds: float) -> None:
+        if wait([self._stop], seconds):
+            raise Cancelled
+
+    def _check_stop(self) -> None:
+        if self._stop.is_set():
+            raise Cancelled

@@ -1,0 +1,118 @@
+"""What events say: the data of each type, as JSON values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from reconciler.agent.assessment import Refused
+from reconciler.agent.revision import SiteRevision
+from reconciler.model.outcome import Outcome
+from reconciler.model.plan import Action, Change, Hold, Plan
+
+__all__ = ["applied", "changes_of", "counts", "failures", "held", "planned", "refused"]
+
+#: More than this is cut; the count says how many there were.
+_LONGEST_LIST = 50
+_LONGEST_TEXT = 600
+_DOING = (Action.CREATE, Action.UPDATE, Action.DELETE)
+
+
+def changes_of(plan: Plan) -> tuple[Change, ...]:
+    """Return the changes that do something."""
+    return tuple(change for change in plan.changes if change.action in _DOING)
+
+
+def counts(actions: Iterable[Action]) -> dict[str, int]:
+    """Return how many objects are created, updated and deleted."""
+    found = list(actions)
+    return {action.value: found.count(action) for action in _DOING}
+
+
+def planned(revision: SiteRevision, changes: Sequence[Change]) -> dict[str, Any]:
+    """Return what a sync is about to do."""
+    return {
+        "commit": revision.commit,
+        "subject": _cut(revision.subject),
+        "digests": _digests(revision),
+        "counts": counts(change.action for change in changes),
+        "changes": [
+            {"resource": str(change.id), "action": change.action.value} for change in changes[:_LONGEST_LIST]
+        ],
+    }
+
+
+def applied(revision: SiteRevision, outcome: Outcome, *, resources: int) -> dict[str, Any]:
+    """Return what a sync did."""
+    return {
+        "commit": revision.commit,
+        "subject": _cut(revision.subject),
+        "digests": _digests(revision),
+        "counts": counts(result.action for result in outcome.results),
+        "resources": resources,
+    }
+
+
+def refused(assessment: Refused) -> dict[str, Any]:
+    """Return why a revision was refused."""
+    return {
+        "commit": assessment.commit,
+        "code": assessment.code,
+        "count": assessment.count,
+        "reasons": [
+            {
+                "rule": reason.rule,
+                "message": _cut(reason.message),
+                "location": reason.location,
+                "resource": reason.resource,
+                "hint": _cut(reason.hint),
+            }
+            for reason in assessment.reasons[:_LONGEST_LIST]
+        ],
+    }
+
+
+def held(commit: str, holds: Sequence[Hold]) -> dict[str, Any]:
+    """Return why nothing of a plan is done."""
+    return {
+        "commit": commit,
+        "code": holds[0].code,
+        "holds": [
+            {
+                "code": hold.code,
+                "message": _cut(hold.message),
+                "hint": _cut(hold.hint),
+                "subjects": [str(id_) for id_ in hold.subjects[:_LONGEST_LIST]],
+            }
+            for hold in holds[:_LONGEST_LIST]
+        ],
+    }
+
+
+def failures(outcome: Outcome) -> list[dict[str, str]]:
+    """Return what failed in a sync: refusals, and objects that did not become healthy."""
+    found = [
+        {"resource": str(refusal.id), "reason": refusal.reason, "message": _cut(refusal.message)}
+        for refusal in outcome.refusals
+    ]
+    found += [
+        {
+            "resource": str(result.id),
+            "reason": result.health.status.value if result.health else "",
+            "message": _cut(result.health.message if result.health else result.reason),
+        }
+        for result in outcome.unhealthy
+    ]
+    return found[:_LONGEST_LIST]
+
+
+def _digests(revision: SiteRevision) -> dict[str, str]:
+    return {
+        "inputs": revision.digests.inputs,
+        "rules": revision.digests.rules,
+        "verdict": revision.digests.verdict,
+    }
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"

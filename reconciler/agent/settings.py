@@ -1,0 +1,79 @@
+"""How an agent is started: what its installation says, apart from what git says."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.errors import UsageError
+from reconciler.model.site import Target, TargetType
+
+__all__ = ["AgentSettings", "parse_target"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """One agent's settings.
+
+    Attributes:
+        repository: A path or URL of the fleet's repository.
+        branch: The branch, or a full reference.
+        site: The site's name.
+        state: The folder of the state file and the clone; nobody else uses it.
+        target: Where resources go; None leaves it to `site.yaml`.
+        sink: Where events go: `file:PATH` or `https://...`; "" keeps them in the outbox.
+        once: Whether to stop after one sync.
+        interval: Seconds between two looks at the repository; None leaves it to `site.yaml`.
+        drift_interval: Seconds between two looks for drift.
+        heartbeat_interval: Seconds between two heartbeats.
+        git_timeout: Seconds for one git command.
+        worker_timeout: Seconds for fetching, rendering and judging together.
+        allow_rewind: Whether a revision that does not come after the applied one is taken.
+        json_logs: Whether logs are JSON lines.
+        sink_token_file: A file with the hub's bearer token, read anew for each batch.
+        sink_ca_file: A file with the certificates that vouch for the hub; "" for the system's.
+        worker_command: The worker's program and arguments.
+    """
+
+    repository: str
+    branch: str
+    site: str
+    state: Path
+    target: Target | None = None
+    sink: str = ""
+    once: bool = False
+    interval: float | None = None
+    drift_interval: float = 300.0
+    heartbeat_interval: float = 300.0
+    git_timeout: float = 120.0
+    worker_timeout: float = 300.0
+    allow_rewind: bool = False
+    json_logs: bool = False
+    sink_token_file: str = ""
+    sink_ca_file: str = ""
+    worker_command: Sequence[str] = field(
+        default=(sys.executable, "-P", "-m", "reconciler.agent.worker"), repr=False
+    )
+
+
+def parse_target(text: str) -> Target:
+    """Parse `in-cluster`, `kubeconfig:PATH`, `kubeconfig:PATH#CONTEXT` or `directory:PATH`.
+
+    Raises:
+        UsageError: It is none of these.
+    """
+    word, _, rest = text.partition(":")
+    if word == "in-cluster" and not rest:
+        return Target(TargetType.IN_CLUSTER)
+    if word == "kubeconfig" and rest:
+        path, _, context = rest.partition("#")
+        return Target(TargetType.KUBECONFIG, path=path, context=context)
+    if word == "directory" and rest:
+        return Target(TargetType.DIRECTORY, path=rest)
+    raise UsageError(
+        f"expected in-cluster, kubeconfig:PATH or directory:PATH, found {text!r}",
+        code="bad-target",
+        hint="for example --target directory:/var/lib/rancher/k3s/server/manifests",
+    )

@@ -1,0 +1,47 @@
+"""From a target's description to the adapter that reaches it."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from reconciler.agent.revision import SiteRevision
+from reconciler.errors import UsageError
+from reconciler.model.site import Target as TargetFacts
+from reconciler.model.site import TargetType
+from reconciler.ports.target import Target
+
+__all__ = ["open_target"]
+
+
+def open_target(facts: TargetFacts, revision: SiteRevision) -> Target:
+    """Return the target of a site. Adapters load only where they are used.
+
+    Raises:
+        UsageError: The description does not say where the target is.
+    """
+    match facts.type:
+        case TargetType.DIRECTORY:
+            from reconciler.adapters.directory import DirectoryTarget
+
+            _want_path(facts, "the folder")
+            return DirectoryTarget(facts.path, revision.site, platform=revision.platform)
+        case TargetType.KUBECONFIG:
+            from reconciler.adapters.kube import KubeTarget, kubeconfig
+
+            _want_path(facts, "the kubeconfig file")
+            return KubeTarget(kubeconfig(facts.path, facts.context), revision.site)
+        case TargetType.IN_CLUSTER:
+            from reconciler.adapters.kube import KubeTarget, in_cluster
+
+            return KubeTarget(in_cluster(), revision.site)
+        case _:
+            assert_never(facts.type)
+
+
+def _want_path(facts: TargetFacts, what: str) -> None:
+    if not facts.path:
+        raise UsageError(
+            f"expected the path of {what} for a target of type {facts.type.value}, found none",
+            code="bad-target",
+            hint="set spec.target.path in site.yaml, or start the agent with --target",
+        )

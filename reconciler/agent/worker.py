@@ -1,0 +1,158 @@
+"""The short-lived worker: fetches, renders and judges, answers, and gives all its memory back.
+
+`python -m reconciler.agent.worker` reads one JSON request from standard input and writes one JSON answer
+to standard output. Standard input stays open for as long as the agent wants the answer: when it ends,
+by a cancellation or by the agent's sudden death, the worker ends itself and every git that it started.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+from reconciler.agent.assessment import Assessment, Held, Refused, Unavailable, Unchanged, encode
+from reconciler.errors import SourceError
+
+if TYPE_CHECKING:
+    from reconciler.adapters.git_source import GitSource
+    from reconciler.documents.tree import FileTree
+    from reconciler.ports.source import Revision
+
+__all__ = ["Judge", "Request", "assess", "main"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the agent wants to know.
+
+    Attributes:
+        url: The repository.
+        reference: The branch, or a full reference.
+        clone: Where the bare clone is kept.
+        site: The site's name.
+        known: The commit whose assessment the agent has already, or "".
+        base: The last good commit, which a new one must come after, or "".
+        allow_rewind: Whether a commit that does not come after `base` is taken.
+        git_timeout: Seconds for one git command.
+    """
+
+    url: str
+    reference: str
+    clone: str
+    site: str
+    known: str = ""
+    base: str = ""
+    allow_rewind: bool = False
+    git_timeout: float = 120.0
+
+
+#: Judges one site at one revision.
+Judge: TypeAlias = "Callable[[FileTree, Revision, str], Assessment]"
+
+
+def assess(request: Request, judge: Judge | None = None) -> Assessment:
+    """Look at the repository, and judge its newest revision unless it is known.
+
+    Args:
+        request: What is asked.
+        judge: Takes the place of rendering and rules.
+    """
+    from reconciler.adapters.git_source import GitSource
+
+    commit = ""
+    try:
+        source = GitSource(
+            request.url,
+            reference=request.reference,
+            clone=Path(request.clone),
+            timeout=request.git_timeout,
+        )
+        commit = source.remote_commit()
+        if commit == request.known:
+            return Unchanged(commit)
+        revision = source.fetch()
+        commit = revision.commit
+        if request.base and not request.allow_rewind and not source.descends(commit, request.base):
+            return Held(
+                commit,
+                "Rewound",
+                f"{request.reference} was rewound: {commit[:12]} does not come after {request.base[:12]},"
+                " which is applied here",
+                "push a commit that comes after it, or start the agent with --allow-rewind",
+            )
+        return _judge(source, revision, request.site, judge)
+    except SourceError as err:
+        return Unavailable(err.code, err.message, err.hint, commit)
+
+
+def _judge(source: GitSource, revision: Revision, site: str, judge: Judge | None) -> Assessment:
+    """Judge a revision; where that does not go well, make sure that the clone is not to blame."""
+    if judge is None:
+        from reconciler.agent.judge import judge_site
+
+        judge = judge_site
+    try:
+        with source.tree(revision.commit) as tree:
+            answer = judge(tree, revision, site)
+        trouble: SourceError | None = None
+        if not isinstance(answer, Refused | Held):
+            return answer
+    except SourceError as err:
+        trouble = err
+    if source.is_intact(revision.commit):
+        if trouble is not None:
+            raise trouble
+        return answer
+    source.clone_again()
+    with source.tree(revision.commit) as tree:
+        return judge(tree, revision, site)
+
+
+def _end_with_the_agent() -> None:
+    """Wait for the end of standard input, then end this process group."""
+    with suppress(OSError):
+        while os.read(0, 4096):
+            pass
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+def _read_request() -> Mapping[str, Any]:
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        part = os.read(0, 1)
+        if not part:
+            raise EOFError
+        line += part
+    document: Mapping[str, Any] = json.loads(line)
+    return document
+
+
+def main(judge: Judge | None = None) -> NoReturn:
+    """Answer one request and end the process.
+
+    Args:
+        judge: Takes the place of rendering and rules.
+    """
+    request = Request(**_read_request())
+    threading.Thread(target=_end_with_the_agent, daemon=True).start()
+    # What a library prints must not get between the agent and the answer.
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    text = json.dumps(encode(assess(request, judge)), separators=(",", ":"), ensure_ascii=False)
+    with os.fdopen(answer, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    sys.stderr.flush()
+    # Nothing is left to be tidied up, and interpreters are slow to end.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""The agent's side of the worker: starts it, waits for the answer, and ends it with all it started."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from reconciler.agent.assessment import Assessment, Unavailable, decode
+from reconciler.agent.wakeup import Signal
+from reconciler.agent.worker import Request
+from reconciler.errors import StateError
+
+__all__ = ["Cancelled", "ask"]
+
+_COMMAND = (sys.executable, "-P", "-m", "reconciler.agent.worker")
+_LARGEST_ANSWER = 256 * 1024 * 1024
+_LARGEST_COMPLAINT = 16 * 1024
+
+
+class Cancelled(Exception):
+    """The agent is to stop, so nobody waits for the answer."""
+
+
+def ask(
+    request: Request,
+    *,
+    timeout: float,
+    stop: Signal,
+    keep_open: Sequence[int] = (),
+    command: Sequence[str] = _COMMAND,
+) -> Assessment:
+    """Have one request answered by a worker process.
+
+    Args:
+        request: The question.
+        timeout: Seconds; then the worker and everything that it started are killed.
+        stop: Ends the wait when it is set.
+        keep_open: Descriptors that the worker holds until its end: the lock of the state.
+        command: The program and its arguments.
+
+    Raises:
+        Cancelled: `stop` was set.
+    """
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        pass_fds=keep_open,
+    )
+    try:
+        return _converse(process, request, deadline=time.monotonic() + timeout, timeout=timeout, stop=stop)
+    finally:
+        # The worker leads its own group, so this ends its git children too, also after it has ended.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                with suppress(BrokenPipeError):
+                    stream.close()
+        process.wait()
+
+
+def _converse(
+    process: subprocess.Popen[bytes], request: Request, *, deadline: float, timeout: float, stop: Signal
+) -> Assessment:
+    if process.stdin is None or process.stdout is None or process.stderr is None:
+        raise RuntimeError("expected a process with pipes")
+    with suppress(BrokenPipeError):
+        process.stdin.write(json.dumps(dataclasses.asdict(request)).encode() + b"\n")
+        process.stdin.flush()
+    answer, complaint = bytearray(), bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ, answer)
+        selector.register(process.stderr, selectors.EVENT_READ, complaint)
+        selector.register(stop, selectors.EVENT_READ)
+        while len(selector.get_map()) > 1:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return Unavailable(
+                    "worker-timeout", f"looking at the repository took longer than {timeout:g} s"
+                )
+            for key, _ in selector.select(left):
+                if key.fileobj is stop:
+                    raise Cancelled
+                part = os.read(key.fd, 65536)
+                if part:
+                    key.data.extend(part)
+                else:
+                    selector.unregister(key.fileobj)
+            del complaint[:-_LARGEST_COMPLAINT]
+            if len(answer) > _LARGEST_ANSWER:
+                return Unavailable("worker-failed", "the worker's answer has no end")
+    try:
+        return decode(json.loads(answer))
+    except (ValueError, StateError):
+        return Unavailable("worker-failed", f"the worker ended without an answer{_last_words(complaint)}")
+
+
+def _last_words(complaint: bytearray) -> str:
+    lines = complaint.decode(errors="replace").strip().splitlines()
+    return f": {lines[-1][:300]}" if lines else ""

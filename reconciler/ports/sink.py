@@ -1,0 +1,42 @@
+"""Where batches of events go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from reconciler.errors import WaysideError
+from reconciler.model.event import Event, Receipt
+
+__all__ = ["Sink", "SinkError"]
+
+
+class SinkError(WaysideError):
+    """A batch was not taken; it stays in the outbox.
+
+    Args:
+        message: Why, without credentials.
+        retry_after: Seconds that the sink asks to wait, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "sink-unreachable",
+        hint: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.retry_after = retry_after
+
+
+class Sink(Protocol):
+    """Takes batches in order, and ignores what it has already."""
+
+    def deliver(self, batch: Sequence[Event]) -> Receipt:
+        """Store a batch durably and say how far the sink has everything.
+
+        Raises:
+            SinkError: The batch was not taken, or nobody knows whether it was.
+        """
