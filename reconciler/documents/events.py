@@ -34,6 +34,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ("did not find expected key", "check the indentation of this line and the quotes before it"),
     ("did not find expected ',' or ']'", "close the list with ']' or separate its items with ','"),
     ("did not find expected ',' or '}'", "close the mapping with '}' or separate its entries with ','"),
+    ("did not find expected node content", "write the missing value, or close the bracket"),
     ("unexpected end of stream", "close the quotes that were opened here"),
     ("did not find expected '-' indicator", "begin every item of the list with '- ' in the same column"),
     ("block sequence entries are not allowed", "begin the list on a line of its own"),

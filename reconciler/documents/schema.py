@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -98,8 +98,11 @@ def _explain(error: Any) -> Iterable[SchemaProblem]:
             branches: dict[int, list[Any]] = {}
             for each in error.context:
                 branches.setdefault(each.schema_path[0], []).append(each)
-            for each in min(branches.values(), key=_distance):
-                yield from _explain(each)
+            for each in min(reversed(branches.values()), key=_distance):
+                for problem in _explain(each):
+                    # Words that the whole choice has for what it expects say more than one alternative.
+                    of_choice = "x-expected" in error.schema and problem.path == path
+                    yield replace(problem, schema=error.schema) if of_choice else problem
         case "additionalProperties" if error.validator_value is False:
             known = tuple(error.schema.get("properties", ()))
             for name in error.instance:
@@ -120,10 +123,12 @@ def _explain(error: Any) -> Iterable[SchemaProblem]:
             yield SchemaProblem(path, keyword, error.instance, error.validator_value, error.schema)
 
 
-def _distance(errors: list[Any]) -> tuple[int, int, int]:
-    """Order alternatives: first those of the right type, then deep mistakes, then few."""
+def _distance(errors: list[Any]) -> tuple[bool, int, float, int]:
+    """Order alternatives: the right type first, then deep mistakes, then a smaller part missing, then few."""
     wrong_type = any(each.validator == "type" and not each.path for each in errors)
-    return (wrong_type, -max(len(each.path) for each in errors), len(errors))
+    missing = [each for each in errors if each.validator == "required"]
+    part = len(missing) / len(missing[0].validator_value) if missing else 0.0
+    return (wrong_type, -max(len(each.path) for each in errors), part, 0 if missing else len(errors))
 
 
 class _Compiler:

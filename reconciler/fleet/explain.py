@@ -123,6 +123,8 @@ def explain(problem: SchemaProblem) -> tuple[str, str]:
             what = expected or f"text like {wanted}"
             return f"expected {what} in {field}, found {found}", _pattern_hint(problem)
         case "minimum" | "exclusiveMinimum":
+            if expected:
+                return f"expected {expected} in {field}, found {found}", "an amount cannot be negative"
             return f"expected at least {wanted} in {field}, found {found}", ""
         case "maximum" | "exclusiveMaximum":
             return f"expected at most {wanted} in {field}, found {found}", ""

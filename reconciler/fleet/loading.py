@@ -100,6 +100,12 @@ class _Part:
         return Positions(self.data, self.path).locate(path, index=self.index)
 
 
+def _name_of(value: Any) -> str:
+    metadata = value.get("metadata") if isinstance(value, dict) else None
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) else ""
+
+
 class _Loader:
     def __init__(self, tree: FileTree) -> None:
         self._tree = tree
@@ -114,6 +120,8 @@ class _Loader:
             positions = Positions(settings.data, FLEET_PATH)
             rules, found = build_rules(spec["rules"], positions, index=settings.index)
             self._findings += found
+            if found:
+                settings = None
         classes = self._classes(spec.get("classes", ["classes/*.yaml"]))
         sites = self._sites(spec.get("sites", ["sites/*/site.yaml"]), classes, spec.get("defaults") or {})
         fleet = None
@@ -188,7 +196,7 @@ class _Loader:
                 if site is not None and site.name in sites:
                     self._duplicate("site", parts[0], sites[site.name].at)
             if len(self._findings) > before:
-                name = site.name if site is not None else self._name(parts, directory)
+                name = site.name if site is not None else self._name(parts, path)
                 self._broken.append(BrokenSite(name=name, path=path, directory=directory))
             elif site is not None:
                 sites[site.name] = site
@@ -265,8 +273,10 @@ class _Loader:
         if bad:
             positions = Positions(data, path)
             for document in bad:
+                name = _name_of(document.value)
+                named = (name,) if name and site else sites
                 self._findings += [
-                    schema_finding(rule, problem, positions, index=document.index, sites=sites)
+                    schema_finding(rule, problem, positions, index=document.index, sites=named)
                     for problem in checked.problems(document.value)
                 ]
             return None
@@ -280,8 +290,12 @@ class _Loader:
             self._findings += [document_finding(_FLEET, err, err.path) for err in errors]
         return list(paths)
 
-    def _name(self, parts: list[_Part] | None, directory: str) -> str:
-        return parts[0].name if parts else directory.rpartition("/")[2]
+    def _name(self, parts: list[_Part] | None, path: str) -> str:
+        """Return the name of a site that is wrong: what the findings call it, or its directory's name."""
+        if parts:
+            return parts[0].name
+        named = (each.sites[0] for each in self._findings if each.location.path == path and each.sites)
+        return next(named, path.rpartition("/")[0].rpartition("/")[2])
 
     def _duplicate(self, what: str, part: _Part, first: Location) -> None:
         self._add(
