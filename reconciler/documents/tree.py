@@ -12,7 +12,7 @@ import hashlib
 import os
 import posixpath
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +28,7 @@ __all__ = [
     "blob_id",
     "find_root",
     "normalize",
+    "walk",
 ]
 
 #: Files larger than this are refused; a manifest is never this large.
@@ -291,6 +292,20 @@ def _unreadable(path: str, err: OSError) -> TreeError:
     if isinstance(err, FileNotFoundError | NotADirectoryError):
         return TreeError(f"there is no file {path!r}", path=path, code="file-missing")
     return TreeError(f"cannot read {path!r}: {err.strerror}", path=path, code="file-unreadable")
+
+
+def walk(tree: FileTree, path: str = "") -> Iterator[str]:
+    """Yield the paths of all files under a directory, in order; symlinks that leave the tree raise.
+
+    Raises:
+        TreeError: There is no such directory, or a symlink on the way leaves the tree.
+    """
+    for name in tree.list(path):
+        child = f"{path}/{name}" if path else name
+        if tree.entry_type(child) is EntryType.DIRECTORY:
+            yield from walk(tree, child)
+        elif tree.entry_type(child) is EntryType.FILE:
+            yield child
 
 
 def find_root(path: Path) -> Path | None:

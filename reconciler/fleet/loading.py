@@ -10,10 +10,10 @@ from typing import Any
 
 from reconciler.documents.tree import EntryType, FileTree, TreeError
 from reconciler.documents.yaml import Positions, load
-from reconciler.errors import DocumentError
-from reconciler.fleet.explain import document_finding, finding, schema_finding
+from reconciler.errors import DocumentError, FleetError
+from reconciler.fleet.explain import document_finding, explain, finding, schema_finding
 from reconciler.fleet.glob import expand
-from reconciler.fleet.schemas import compiled
+from reconciler.fleet.published import compiled
 from reconciler.fleet.settings import build_rules
 from reconciler.fleet.site import build_site, merge
 from reconciler.model.fieldpath import FieldPath
@@ -22,7 +22,7 @@ from reconciler.model.fleet import Fleet, RuleSettings
 from reconciler.model.location import Location
 from reconciler.model.site import Site, TargetType
 
-__all__ = ["FLEET_PATH", "BrokenSite", "FleetLoad", "load_fleet"]
+__all__ = ["FLEET_PATH", "BrokenSite", "FleetLoad", "load_fleet", "parse_site"]
 
 FLEET_PATH = "fleet.yaml"
 #: A site file of more bytes is refused: it is read for every site at every check.
@@ -68,6 +68,28 @@ class FleetLoad:
 def load_fleet(tree: FileTree) -> FleetLoad:
     """Read `fleet.yaml`, all classes and all sites of a tree. Never raises for what people wrote."""
     return _Loader(tree).load()
+
+
+def parse_site(value: Mapping[str, Any], path: str) -> Site:
+    """Return the site of a single Site document, without a class; `apiVersion` and `kind` may be left out.
+
+    Args:
+        value: The document: metadata and spec.
+        path: Where it comes from, for messages.
+
+    Raises:
+        FleetError: It does not fit the schema; says the first thing that is wrong.
+    """
+    manifest = {"apiVersion": "wayside.dev/v1alpha1", "kind": "Site", **value}
+    problems = compiled("site").problems(manifest)
+    missing = [name for name in _REQUIRED if name not in (manifest.get("spec") or {})]
+    if problems:
+        message, hint = explain(problems[0])
+        raise FleetError(message, at=Location(path), code=_SITE, hint=hint)
+    if missing:
+        message = f"expected the field spec.{missing[0]}, found none"
+        raise FleetError(message, at=Location(path), code=_SITE)
+    return build_site(manifest, at=Location(path), directory=path.rpartition("/")[0])
 
 
 @dataclass(frozen=True, slots=True)

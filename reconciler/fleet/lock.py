@@ -8,7 +8,7 @@ from reconciler.documents.tree import FileTree, TreeError
 from reconciler.documents.yaml import Positions, load
 from reconciler.errors import DocumentError
 from reconciler.fleet.explain import document_finding, finding, schema_finding
-from reconciler.fleet.schemas import compiled
+from reconciler.fleet.published import compiled
 from reconciler.model.finding import Finding
 from reconciler.model.location import Location
 from reconciler.model.lock import ImagesLock, LockedImage, LockedPlatform

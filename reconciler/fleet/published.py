@@ -11,7 +11,7 @@ from reconciler.documents.schema import Schema
 
 __all__ = ["compiled", "schemas"]
 
-_DIRECTORY = Path(__file__).parent
+_DIRECTORY = Path(__file__).parent / "schemas"
 NAMES = ("fleet", "images-lock", "site", "siteclass")
 
 
