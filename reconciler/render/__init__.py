@@ -1,1 +1,6 @@
 """Kustomize overlays built in process, exactly, with the origin of every value."""
+
+from reconciler.render.renderer import Renderer, build
+from reconciler.render.result import ResourceSet
+
+__all__ = ["Renderer", "ResourceSet", "build"]

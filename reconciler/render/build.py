@@ -1,0 +1,544 @@
+"""Building a kustomization: resources, generators, components and transformers in kustomize's order."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.documents.tree import EntryType, TreeError
+from reconciler.errors import DocumentError, InputError, RenderError
+from reconciler.render.fieldspec import (
+    FieldSpec,
+    TransformerConfig,
+    default_config,
+    merge_specs,
+    split_path,
+)
+from reconciler.render.generators import content_hash, make_config_map, make_secret, merge_generated
+from reconciler.render.item import Gvk, Item
+from reconciler.render.kustomization import GeneratorArgs, Kustomization, Label, PatchEntry, Var
+from reconciler.render.patches import (
+    ParsedPatch,
+    apply_json_patch,
+    apply_strategic,
+    find_target,
+    for_target,
+    parse_operations,
+    parse_patch,
+)
+from reconciler.render.references import fix_references
+from reconciler.render.resources import make_items, string_annotations
+from reconciler.render.schema import BUILTIN, SchemaTable
+from reconciler.render.selector import select
+from reconciler.render.sources import Reads, Sources
+from reconciler.render.transformers import (
+    apply_images,
+    apply_namespace,
+    apply_prefix,
+    apply_replicas,
+    apply_suffix,
+    set_entries,
+)
+
+__all__ = ["Accumulated", "Build", "Memo", "Remembered"]
+
+_METADATA_LABELS = FieldSpec(Gvk("", "", ""), "metadata/labels", create=True)
+
+
+@dataclass(slots=True)
+class Accumulated:
+    """What a kustomization has gathered so far.
+
+    Attributes:
+        items: The resources, in the order in which they were added.
+        config: The field specs that its transformers use.
+        variables: The vars, by name.
+    """
+
+    items: list[Item] = field(default_factory=list)
+    config: TransformerConfig = field(default_factory=TransformerConfig)
+    variables: dict[str, Var] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A base that was built, and what was read for it."""
+
+    items: tuple[Item, ...]
+    config: TransformerConfig
+    variables: dict[str, Var]
+    reads: Reads
+
+
+Memo = dict[str, Remembered]
+
+
+class Build:
+    """One build of one directory.
+
+    Args:
+        sources: The files.
+        memo: Bases that were built before, by directory; new ones are added.
+    """
+
+    def __init__(self, sources: Sources, memo: Memo) -> None:
+        self._sources = sources
+        self._styles = sources.styles
+        self._memo = memo
+        self._schemas: SchemaTable = BUILTIN()
+        self._chain: list[str] = []
+
+    def run(self, root: str) -> list[Item]:
+        """Return the finished resources of a directory, in output order.
+
+        Raises:
+            InputError: The directory cannot be built.
+        """
+        kustomization = self._sources.kustomization(root)
+        accumulated = Accumulated()
+        with self._inside(root):
+            self._accumulate(kustomization, root, accumulated)
+        with self._located(kustomization.path, ()):
+            return self._finish(accumulated, kustomization)
+
+    def _finish(self, accumulated: Accumulated, kustomization: Kustomization) -> list[Item]:
+        items = accumulated.items
+        for item in items:
+            if item.needs_hash:
+                item.remember()
+                item.set_metadata("name", f"{item.name}-{content_hash(item)}")
+        fix_references(items, accumulated.config, self._styles)
+        items = [item for item in items if not _is_local(item)]
+        items = sort_items(items, kustomization)
+        for item in items:
+            string_annotations(item)
+        return items
+
+    @contextmanager
+    def _inside(self, root: str) -> Iterator[None]:
+        self._chain.append(root)
+        try:
+            yield
+        finally:
+            self._chain.pop()
+
+    @contextmanager
+    def _located(self, path: str, where: tuple[str | int, ...]) -> Iterator[None]:
+        """Give errors from inside the place of a field, where they have none."""
+        try:
+            yield
+        except RenderError as err:
+            raise self._sources.locate(err, path, where) from None
+        except TreeError as err:
+            raise RenderError(
+                err.message, at=self._sources.at(path, where), code=err.code, hint=err.hint
+            ) from None
+
+    def _accumulate(self, kustomization: Kustomization, root: str, into: Accumulated) -> None:
+        for number, path in enumerate(kustomization.resources):
+            self._resource(kustomization, root, path, kustomization.resource_at(number), into)
+        into.config = into.config.merged(default_config())
+        self._generate(kustomization, root, into)
+        for number, path in enumerate(kustomization.components):
+            self._component(kustomization, root, path, ("components", number), into)
+        self._transform(kustomization, root, into)
+
+    def _resource(
+        self,
+        kustomization: Kustomization,
+        root: str,
+        path: str,
+        where: tuple[str | int, ...],
+        into: Accumulated,
+    ) -> None:
+        owner = kustomization.path
+        with self._located(owner, where):
+            full = self._sources.resolve(root, path, owner, where)
+            if not path or self._sources.entry_type(full) is not EntryType.FILE:
+                self._base(owner, full, path, where, into)
+                return
+        full = self._sources.file(root, path, owner, where)
+        items = [item.copy() for item in self._file_items(full)]
+        with self._located(owner, where):
+            self._append(into, items)
+
+    def _file_items(self, path: str) -> list[Item]:
+        documents = self._sources.documents(path)
+
+        def build(_: str) -> list[Item]:
+            try:
+                return make_items(documents, path)
+            except RenderError as err:
+                err.at = self._sources.at(path, getattr(err, "field", ()), index=getattr(err, "index", 0))
+                raise
+
+        return self._sources.parsed(path, "items", build)
+
+    def _append(self, into: Accumulated, items: list[Item]) -> None:
+        """Add resources.
+
+        Raises:
+            RenderError: One is there already.
+        """
+        known = {item.key(): item for item in into.items}
+        for item in items:
+            key = item.key()
+            if key in known:
+                other = known[key]
+                where = ""
+                if other.source is not None:
+                    place = self._sources.at(other.source[0], (), index=other.source[1])
+                    where = f", the other in {place}"
+                error = RenderError(
+                    f"expected each resource once, found {item.shown()} twice{where}",
+                    code="duplicate-resource",
+                    hint="remove one of the two, or give it another name or namespace",
+                )
+                if item.source is not None:
+                    error.at = self._sources.at(item.source[0], (), index=item.source[1])
+                raise error
+            known[key] = item
+        into.items.extend(items)
+
+    def _enter(self, owner: str, full: str, path: str, where: tuple[str | int, ...]) -> Kustomization:
+        """Return the kustomization of a directory that another one names.
+
+        Raises:
+            RenderError: There is none, or it contains the directories that lead to it.
+        """
+        if not path or self._sources.entry_type(full) is not EntryType.DIRECTORY:
+            raise RenderError(
+                f"expected a file or a folder with a kustomization at {path!r}, found nothing",
+                at=self._sources.at(owner, where),
+                code="file-missing",
+                hint="check the spelling; paths are relative to the kustomization",
+            )
+        for visited in self._chain:
+            if not full or visited == full or visited.startswith(full + "/"):
+                raise RenderError(
+                    f"expected no cycle, found {path!r}, which contains {self._sources.shown(visited)!r}",
+                    at=self._sources.at(owner, where),
+                    code="cycle",
+                    hint="a kustomization cannot use a folder that it lies in or comes from",
+                )
+        return self._sources.kustomization(full)
+
+    def _base(
+        self, owner: str, full: str, path: str, where: tuple[str | int, ...], into: Accumulated
+    ) -> None:
+        kustomization = self._enter(owner, full, path, where)
+        if kustomization.kind == "Component":
+            raise RenderError(
+                f"expected a Kustomization at {path!r}, found a Component",
+                at=self._sources.at(owner, where),
+                code="component",
+                hint="list it under components",
+            )
+        remembered = self._memo.get(full)
+        if remembered is None:
+            remembered = self._build_base(kustomization, full)
+            self._memo[full] = remembered
+        else:
+            self._sources.note(remembered.reads)
+        self._append(into, [item.copy() for item in remembered.items])
+        into.config = into.config.merged(remembered.config)
+        self._add_vars(into, remembered.variables.values())
+
+    def _build_base(self, kustomization: Kustomization, root: str) -> Remembered:
+        reads = self._sources.begin()
+        try:
+            self._sources.kustomization(root)
+            base = Accumulated()
+            with self._inside(root):
+                self._accumulate(kustomization, root, base)
+        finally:
+            self._sources.end()
+        return Remembered(tuple(base.items), base.config, base.variables, reads)
+
+    def _component(
+        self,
+        kustomization: Kustomization,
+        root: str,
+        path: str,
+        where: tuple[str | int, ...],
+        into: Accumulated,
+    ) -> None:
+        owner = kustomization.path
+        with self._located(owner, where):
+            full = self._sources.resolve(root, path, owner, where)
+            component = self._enter(owner, full, path, where)
+            if component.kind != "Component":
+                raise RenderError(
+                    f"expected a Component at {path!r}, found a Kustomization",
+                    code="component",
+                    hint="list it under resources, or give it kind: Component",
+                )
+        with self._inside(full):
+            self._accumulate(component, full, into)
+
+    def _add_vars(self, into: Accumulated, variables: Any) -> None:
+        for var in variables:
+            if var.name in into.variables:
+                raise RenderError(f"expected each var once, found {var.name!r} twice", code="duplicate-var")
+            into.variables[var.name] = var
+
+    # Generators
+
+    def _generate(self, kustomization: Kustomization, root: str, into: Accumulated) -> None:
+        for make, entries in (
+            (make_config_map, kustomization.config_maps),
+            (make_secret, kustomization.secrets),
+        ):
+            for args in entries:
+                with self._located(kustomization.path, args.at):
+                    item = make(args, self._loader(kustomization, root, args))
+                    self._absorb(into, item)
+
+    def _loader(self, kustomization: Kustomization, root: str, args: GeneratorArgs) -> Any:
+        return lambda path: self._sources.load(root, path, kustomization.path, args.at)[1]
+
+    def _absorb(self, into: Accumulated, item: Item) -> None:
+        """Add a generated resource, or put it in the place of the one it replaces or merges into.
+
+        Raises:
+            RenderError: There is nothing to merge into, or something without being asked for.
+        """
+        gvk, identity = item.gvk, item.identity()
+        matches = [
+            number
+            for number, other in enumerate(into.items)
+            if other.gvk[:2] == gvk[:2] and identity in (*other.previous, other.identity())
+        ]
+        if len(matches) > 1:
+            raise RenderError(
+                f"expected one {item.shown()} to merge into, found {len(matches)}", code="many-matches"
+            )
+        if not matches:
+            if item.behavior in ("merge", "replace"):
+                raise RenderError(
+                    f"expected a {item.shown()} to {item.behavior}, found none",
+                    code="no-match",
+                    hint="remove behavior, or generate it in a base first",
+                )
+            self._append(into, [item])
+            return
+        if item.behavior not in ("merge", "replace"):
+            raise RenderError(
+                f"expected no other {item.shown()}, found one",
+                code="duplicate-resource",
+                hint="set behavior: merge or behavior: replace",
+            )
+        old = into.items[matches[0]]
+        merge_generated(item, old, with_data=item.behavior == "merge")
+        into.items[matches[0]] = item
+
+    # Transformers
+
+    def _transform(self, kustomization: Kustomization, root: str, into: Accumulated) -> None:
+        path = kustomization.path
+        merges = [
+            self._legacy_patch(kustomization, root, number)
+            for number in range(len(kustomization.patches_strategic_merge))
+        ]
+        patches = [(entry, self._patch(kustomization, root, entry)) for entry in kustomization.patches]
+        json_patches = [
+            (entry, self._json_patch(kustomization, root, entry)) for entry in kustomization.patches_json
+        ]
+        for number, parsed in enumerate(merges):
+            with self._located(path, ("patchesStrategicMerge", number)):
+                for patch in parsed:
+                    self._merge_into(into, patch, [find_target(into.items, patch)])
+        for entry, patch_text in patches:
+            with self._located(path, entry.at):
+                self._apply_patch(into, entry, patch_text)
+        self._set_fields(kustomization, into)
+        for entry, operations in json_patches:
+            with self._located(path, entry.at):
+                for item in select(into.items, entry.target or _no_target()):
+                    apply_json_patch(item, operations)
+        for rule in kustomization.replicas:
+            with self._located(path, rule.at):
+                apply_replicas(into.items, rule, into.config.replicas)
+        for image in kustomization.images:
+            with self._located(path, image.at):
+                apply_images(into.items, image, into.config.images, self._styles)
+
+    def _set_fields(self, kustomization: Kustomization, into: Accumulated) -> None:
+        path, config = kustomization.path, into.config
+        with self._located(path, ("namespace",)):
+            apply_namespace(into.items, kustomization.namespace, config)
+        if kustomization.name_prefix:
+            with self._located(path, ("namePrefix",)):
+                apply_prefix(into.items, kustomization.name_prefix, config.name_prefix, self._styles)
+        if kustomization.name_suffix:
+            with self._located(path, ("nameSuffix",)):
+                apply_suffix(into.items, kustomization.name_suffix, config.name_suffix, self._styles)
+        for label in kustomization.labels:
+            with self._located(path, label.at):
+                self._set_entries(into, label.pairs, _label_specs(label, config))
+        if kustomization.common_labels:
+            with self._located(path, ("commonLabels",)):
+                self._set_entries(into, kustomization.common_labels, config.common_labels)
+        if kustomization.common_annotations:
+            with self._located(path, ("commonAnnotations",)):
+                self._set_entries(into, kustomization.common_annotations, config.common_annotations)
+
+    def _set_entries(self, into: Accumulated, entries: Any, specs: tuple[FieldSpec, ...]) -> None:
+        if not entries:
+            return
+        by_kind: dict[Gvk, Any] = {}
+        for item in into.items:
+            gvk = item.gvk
+            paths = by_kind.get(gvk)
+            if paths is None:
+                paths = by_kind[gvk] = [
+                    (split_path(spec.path), spec.create) for spec in specs if gvk.selected_by(spec.gvk)
+                ]
+            set_entries(item, entries, paths)
+
+    def _patch_text(self, kustomization: Kustomization, root: str, entry: PatchEntry) -> tuple[str, str]:
+        """Return the text of a patch and the file that it stands in."""
+        text = entry.patch.strip()
+        if bool(text) == bool(entry.path):
+            what = "both" if text else "neither"
+            raise RenderError(
+                f"expected either patch or path, found {what}", code="bad-patch", hint="keep one of the two"
+            )
+        if text:
+            return text, kustomization.path
+        full = self._sources.file(root, entry.path, kustomization.path, (*entry.at, "path"))
+        return "", full
+
+    def _patch(self, kustomization: Kustomization, root: str, entry: PatchEntry) -> ParsedPatch:
+        with self._located(kustomization.path, entry.at):
+            text, path = self._patch_text(kustomization, root, entry)
+            try:
+                if text:
+                    return parse_patch(text, path, self._styles)
+                return self._sources.parsed(
+                    path, "patch", lambda content: parse_patch(content, path, self._styles)
+                )
+            except InputError as err:
+                if text:
+                    err.at = self._sources.at(path, (*entry.at, "patch"))
+                raise
+
+    def _json_patch(
+        self, kustomization: Kustomization, root: str, entry: PatchEntry
+    ) -> tuple[dict[str, Any], ...]:
+        with self._located(kustomization.path, entry.at):
+            if entry.target is None or not entry.target.name:
+                raise RenderError(
+                    "expected a target with a name, found none", code="bad-patch", hint="add target.name"
+                )
+            text, path = self._patch_text(kustomization, root, entry)
+            if text:
+                operations = parse_operations(entry.patch, path)
+            else:
+                operations = self._sources.parsed(
+                    path, "operations", lambda content: parse_operations(content, path)
+                )
+            if not operations:
+                raise RenderError("expected operations in the patch, found none", code="bad-patch")
+            return operations
+
+    def _legacy_patch(self, kustomization: Kustomization, root: str, number: int) -> list[Item]:
+        """Return the patches of an entry of `patchesStrategicMerge`, which is a path or the text itself."""
+        where = ("patchesStrategicMerge", number)
+        entry = kustomization.patches_strategic_merge[number]
+        with self._located(kustomization.path, where):
+            if "\n" in entry or ":" in entry:
+                try:
+                    found = parse_patch(entry, kustomization.path, self._styles)
+                    if found.operations is None:
+                        return list(found.merges)
+                except (RenderError, DocumentError):
+                    pass
+            full = self._sources.file(root, entry, kustomization.path, where)
+            return self._file_items(full)
+
+    def _apply_patch(self, into: Accumulated, entry: PatchEntry, parsed: ParsedPatch) -> None:
+        if parsed.operations is not None:
+            if entry.target is None:
+                raise RenderError(
+                    "expected a target for the JSON patch, found none",
+                    code="bad-patch",
+                    hint="add target with the kind and name of the resource",
+                )
+            for item in select(into.items, entry.target):
+                item.remember()
+                apply_json_patch(item, parsed.operations)
+            return
+        if entry.target is not None and parsed.merges:
+            if len(parsed.merges) > 1:
+                raise RenderError(
+                    "expected one strategic merge patch for the target, found several",
+                    code="bad-patch",
+                    hint="make an entry for each, or leave the target out",
+                )
+            patch = _allowed(parsed.merges[0], entry)
+            chosen = select(into.items, entry.target)
+            self._merge_into(into, patch, chosen)
+            return
+        for merge in parsed.merges:
+            patch = _allowed(merge, entry)
+            target = find_target(into.items, patch)
+            if not apply_strategic(target, patch, self._schemas, self._styles):
+                into.items.remove(target)
+
+    def _merge_into(self, into: Accumulated, patch: Item, targets: list[Item]) -> None:
+        chosen = {id(item) for item in targets}
+        schemas, styles = self._schemas, self._styles
+        kept = [
+            item
+            for item in into.items
+            if id(item) not in chosen or apply_strategic(item, for_target(patch, item), schemas, styles)
+        ]
+        into.items = []
+        self._append(into, kept)
+
+
+def _no_target() -> Any:
+    raise RenderError("expected a target for the JSON patch, found none", code="bad-patch")
+
+
+def _allowed(patch: Item, entry: PatchEntry) -> Item:
+    if not (entry.allow_name or entry.allow_kind):
+        return patch
+    copy = patch.copy()
+    copy.allow_name = patch.allow_name or entry.allow_name
+    copy.allow_kind = patch.allow_kind or entry.allow_kind
+    return copy
+
+
+def _label_specs(label: Label, config: TransformerConfig) -> tuple[FieldSpec, ...]:
+    specs = merge_specs(label.fields, config.labels)
+    if label.include_selectors:
+        return merge_specs(specs, config.common_labels)
+    if label.include_templates:
+        specs = merge_specs(specs, config.template_labels)
+    return merge_specs(specs, (_METADATA_LABELS,))
+
+
+def _is_local(item: Item) -> bool:
+    value = item.annotations.get("config.kubernetes.io/local-config")
+    return value is not None and value != "false"
+
+
+def sort_items(items: list[Item], kustomization: Kustomization) -> list[Item]:
+    """Return resources in output order.
+
+    Raises:
+        RenderError: `sortOptions` are not valid.
+    """
+    from reconciler.render.sorting import sorted_items
+
+    return sorted_items(items, kustomization.sort_options)
+
+
+def parent(path: str) -> str:
+    """Return the directory of a path."""
+    return posixpath.dirname(path)

@@ -1,0 +1,71 @@
+"""What a build gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.model.resource import Resource
+from reconciler.render.emitter import to_yaml
+from reconciler.render.item import Item
+from reconciler.render.scalars import LinkedText, plain
+
+__all__ = ["ResourceSet"]
+
+
+def _unlinked(node: Any) -> Any:
+    """Return a value with linked texts as plain ones; what has none is shared."""
+    kind = node.__class__
+    if kind is LinkedText:
+        return str.__str__(node)
+    if kind is dict:
+        changed = None
+        for name, child in node.items():
+            if child.__class__ in (dict, list, LinkedText):
+                new = _unlinked(child)
+                if new is not child:
+                    changed = changed or dict(node)
+                    changed[name] = new
+        return node if changed is None else changed
+    if kind is list:
+        children = [_unlinked(child) if child.__class__ in (dict, list) else child for child in node]
+        same = all(new is old for new, old in zip(children, node, strict=True))
+        return node if same else children
+    return node
+
+
+def _manifest(item: Item) -> Mapping[str, Any]:
+    if item.odd:
+        return plain(item.body)  # type: ignore[no-any-return] # an object is a map
+    return _unlinked(item.body)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceSet:
+    """The resources of a build, in kustomize's order.
+
+    Attributes:
+        resources: The resources.
+        inputs: Paths of every file that was read to make them.
+        warnings: What is deprecated in the kustomization files.
+    """
+
+    resources: tuple[Resource, ...]
+    inputs: frozenset[str]
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, items: list[Item], inputs: frozenset[str], warnings: tuple[str, ...] = ()) -> ResourceSet:
+        """Return the set of finished items."""
+        return cls(tuple(Resource(_manifest(item)) for item in items), inputs, warnings)
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(self.resources)
+
+    def __len__(self) -> int:
+        return len(self.resources)
+
+    def to_yaml(self) -> str:
+        """Return the resources as `kubectl kustomize` prints them."""
+        return to_yaml(resource.manifest for resource in self.resources)

@@ -1,0 +1,86 @@
+"""What is known of built-in kinds: which lists are merged by which keys, and which kinds have no namespace.
+
+The table is made from kustomize's own OpenAPI document by `tests/render/schema`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any, TypeAlias
+
+__all__ = ["BUILTIN", "ListMerge", "Schema", "SchemaTable", "is_cluster_scoped"]
+
+
+@dataclass(frozen=True, slots=True)
+class ListMerge:
+    """How a list is merged.
+
+    Attributes:
+        keys: The elements' merge keys; empty for a list of scalars.
+        elements: What is known of the elements, or None.
+    """
+
+    keys: tuple[str, ...]
+    elements: Schema | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Schema:
+    """What is known of an object: its fields that lead to lists that are merged."""
+
+    fields: dict[str, ListMerge | Schema]
+
+
+SchemaNode: TypeAlias = Schema | ListMerge
+
+
+class SchemaTable:
+    """Schemas by kind, and scopes.
+
+    Args:
+        kinds: Schema by `apiVersion/kind`.
+        cluster_scoped: `apiVersion/kind` of kinds that are certainly in no namespace.
+    """
+
+    def __init__(self, kinds: Mapping[str, Schema], cluster_scoped: frozenset[str]) -> None:
+        self._kinds = kinds
+        self.cluster_scoped = cluster_scoped
+
+    def of(self, api_version: Any, kind: Any) -> Schema | None:
+        """Return what is known of a kind, or None."""
+        return self._kinds.get(f"{api_version}/{kind}")
+
+
+def _load() -> SchemaTable:
+    text = resources.files("reconciler.render").joinpath("data/schema.json").read_text(encoding="utf-8")
+    table = json.loads(text)
+    schemas: list[Schema] = [Schema({}) for _ in table["definitions"]]
+    for schema, fields in zip(schemas, table["definitions"], strict=True):
+        for name, edge in fields.items():
+            if isinstance(edge, int):
+                schema.fields[name] = schemas[edge]
+            else:
+                keys, number = edge
+                schema.fields[name] = ListMerge(tuple(keys), None if number is None else schemas[number])
+    kinds = {kind: schemas[number] for kind, number in table["kinds"].items()}
+    return SchemaTable(kinds, frozenset(table["clusterScoped"]))
+
+
+@cache
+def _builtin() -> SchemaTable:
+    return _load()
+
+
+def BUILTIN() -> SchemaTable:  # noqa: N802 - a constant that is read when it is first needed
+    """Return the table of built-in kinds."""
+    return _builtin()
+
+
+@cache
+def is_cluster_scoped(api_version: str, kind: str) -> bool:
+    """Return whether a kind is certainly in no namespace."""
+    return f"{api_version}/{kind}" in _builtin().cluster_scoped

@@ -1,0 +1,227 @@
+"""Reading the files of a build: what kustomize may load, parsed once, and every read written down."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from reconciler.documents.tree import EntryType, FileTree, TreeError, normalize
+from reconciler.documents.yaml import locate
+from reconciler.errors import DocumentError, InputError, RenderError
+from reconciler.model.location import Location
+from reconciler.render.kustomization import Kustomization, parse_kustomization
+from reconciler.render.reader import Parsed, decode_text, read_config, read_documents
+from reconciler.render.styles import Styles
+
+__all__ = ["KUSTOMIZATION_NAMES", "Sources", "is_remote"]
+
+KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+
+_T = TypeVar("_T")
+_REMOTE = re.compile(
+    r"(?:https?|ssh|file)://|git::|github\.com[/:]|[a-zA-Z][a-zA-Z0-9-]*@[^/]+[:/]", re.IGNORECASE
+)
+
+
+def is_remote(path: str) -> bool:
+    """Return whether kustomize would fetch `path` from elsewhere."""
+    return _REMOTE.match(path) is not None
+
+
+@dataclass(slots=True)
+class Reads:
+    """What a build, or a part of it, looked at.
+
+    Attributes:
+        files: Paths of files that were read.
+        probes: Paths that were looked for, with what stood there.
+    """
+
+    files: set[str] = field(default_factory=set)
+    probes: dict[str, EntryType | None] = field(default_factory=dict)
+
+    def add(self, other: Reads) -> None:
+        """Add what another part looked at."""
+        self.files |= other.files
+        self.probes.update(other.probes)
+
+
+class Sources:
+    """The files of one tree, each parsed at most once.
+
+    Args:
+        tree: The tree.
+        prefix: What is put before paths in messages.
+    """
+
+    def __init__(self, tree: FileTree, *, prefix: str = "", styles: Styles | None = None) -> None:
+        self._tree = tree
+        self._prefix = prefix
+        self.styles = styles or Styles()
+        self._bytes: dict[str, bytes] = {}
+        self._types: dict[str, EntryType | None] = {}
+        self._parsed: dict[tuple[str, str], Any] = {}
+        self._stack: list[Reads] = [Reads()]
+
+    def shown(self, path: str) -> str:
+        """Return a path as messages show it."""
+        return self._prefix + path
+
+    def at(
+        self, path: str, where: tuple[str | int, ...] = (), *, index: int = 0, key: bool = False
+    ) -> Location:
+        """Return the place of a field of a file."""
+        try:
+            data = self._tree.read(path)
+            found = locate(data, self.shown(path), where, index=index, key=key)
+        except (TreeError, InputError):
+            return Location(self.shown(path))
+        return found
+
+    def begin(self) -> Reads:
+        """Begin to write down what is read from here on, too."""
+        reads = Reads()
+        self._stack.append(reads)
+        return reads
+
+    def end(self) -> None:
+        """Stop what the latest `begin` began; what was read counts for the outer part, too."""
+        reads = self._stack.pop()
+        self._stack[-1].add(reads)
+
+    def note(self, reads: Reads) -> None:
+        """Count what a remembered part of a build had read."""
+        self._stack[-1].add(reads)
+
+    def entry_type(self, path: str) -> EntryType | None:
+        """Return what stands at a path."""
+        if path not in self._types:
+            self._types[path] = self._tree.entry_type(path)
+        found = self._types[path]
+        self._stack[-1].probes[path] = found
+        return found
+
+    def read(self, path: str) -> bytes:
+        """Return the content of a file."""
+        data = self._bytes.get(path)
+        if data is None:
+            data = self._tree.read(path)
+            self._bytes[path] = data
+        self._stack[-1].files.add(path)
+        return data
+
+    def parsed(self, path: str, kind: str, parse: Callable[[str], _T]) -> _T:
+        """Return what `parse` makes of a file's text, remembered by path and kind."""
+        key = (path, kind)
+        if key in self._parsed:
+            self._stack[-1].files.add(path)
+        else:
+            self._parsed[key] = parse(decode_text(self.read(path), self.shown(path)))
+        return self._parsed[key]  # type: ignore[no-any-return] # one kind, one type
+
+    def documents(self, path: str) -> list[Parsed]:
+        """Return the documents of a resource file."""
+        return self.parsed(
+            path, "documents", lambda text: read_documents(text, self.shown(path), self.styles)
+        )
+
+    def config(self, path: str) -> Any:
+        """Return the value of a configuration file."""
+        return self.parsed(path, "config", lambda text: read_config(text, self.shown(path)))
+
+    def kustomization(self, root: str) -> Kustomization:
+        """Return the kustomization of a directory.
+
+        Raises:
+            RenderError: There is none, there are several, or a field is wrong.
+        """
+        paths = [posixpath.join(root, name) for name in KUSTOMIZATION_NAMES]
+        found = [path for path in paths if self.entry_type(path) is EntryType.FILE]
+        if len(found) != 1:
+            what = "none" if not found else " and ".join(posixpath.basename(path) for path in found)
+            raise RenderError(
+                f"expected one kustomization.yaml in {self.shown(root) or '.'!r}, found {what}",
+                at=Location(self.shown(found[0] if found else paths[0])),
+                code="kustomization-missing" if not found else "kustomization-twice",
+                hint="add one" if not found else "keep one of them",
+            )
+        path = found[0]
+
+        def parse(text: str) -> Kustomization:
+            try:
+                return parse_kustomization(read_config(text, self.shown(path)), path)
+            except RenderError as err:
+                raise self.locate(err, path) from None
+
+        return self.parsed(path, "kustomization", parse)
+
+    def locate(self, err: RenderError, path: str, where: tuple[str | int, ...] | None = None) -> RenderError:
+        """Give an error a place in a file, unless it has one."""
+        if err.at is None:
+            found = where if where is not None else getattr(err, "field", ())
+            err.at = self.at(path, found, key=err.code == "unknown-field")
+        return err
+
+    def resolve(self, root: str, path: str, owner: str, where: tuple[str | int, ...]) -> str:
+        """Return the path that an entry of a kustomization names.
+
+        Raises:
+            RenderError: It is remote, or it leaves the tree.
+        """
+        if is_remote(path):
+            raise RenderError(
+                f"expected a path in the repository, found the address {path!r}: nothing is fetched here",
+                at=self.at(owner, where),
+                code="remote-not-supported",
+                hint="copy it into the repository, for example with `kustomize localize`, and name the copy",
+            )
+        try:
+            return normalize(root, path)
+        except TreeError as err:
+            raise RenderError(err.message, at=self.at(owner, where), code=err.code, hint=err.hint) from None
+
+    def file(self, root: str, path: str, owner: str, where: tuple[str | int, ...]) -> str:
+        """Return the path of a file that a kustomization may load: in or below its own directory.
+
+        Raises:
+            RenderError: There is no such file, or it is elsewhere.
+        """
+        full = self.resolve(root, path, owner, where)
+        try:
+            found = self.entry_type(full)
+            real = self._real(full)
+        except TreeError as err:
+            raise RenderError(err.message, at=self.at(owner, where), code=err.code, hint=err.hint) from None
+        if found is not EntryType.FILE:
+            raise RenderError(
+                f"expected a file at {path!r}, found {'a directory' if found else 'nothing'}",
+                at=self.at(owner, where),
+                code="file-missing",
+                hint="check the spelling; paths are relative to the kustomization",
+            )
+        if root and not real.startswith(self._real(root) + "/"):
+            raise RenderError(
+                f"expected a file in or below {self.shown(root)!r}, found {path!r}",
+                at=self.at(owner, where),
+                code="path-outside",
+                hint="kustomize loads single files only from below; make their folder a base or component",
+            )
+        return full
+
+    def _real(self, path: str) -> str:
+        real = getattr(self._tree, "real_path", None)
+        return real(path) if real is not None else path
+
+    def load(self, root: str, path: str, owner: str, where: tuple[str | int, ...]) -> tuple[str, bytes]:
+        """Return path and content of a file that a kustomization names."""
+        full = self.file(root, path, owner, where)
+        try:
+            return full, self.read(full)
+        except TreeError as err:
+            raise RenderError(err.message, at=self.at(owner, where), code=err.code, hint=err.hint) from None
+
+
+__all__ += ["DocumentError", "Reads"]

@@ -1,0 +1,40 @@
+"""Which strings stood in quotes.
+
+A number that a patch writes over a quoted string becomes a string, because kustomize keeps the quotes of the
+old value. Strings are plain `str` objects; the quoted ones are known by their identity.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.render.scalars import resolve
+
+__all__ = ["Styles"]
+
+
+class Styles:
+    """A register of strings that stood in quotes or in a block."""
+
+    def __init__(self) -> None:
+        self._quoted: dict[int, str] = {}
+
+    def register(self, text: str) -> None:
+        """Note that this very object stood in quotes."""
+        self._quoted[id(text)] = text
+
+    def quoted(self, value: Any) -> bool:
+        """Return whether a value stood in quotes; a string that would be no string without them did."""
+        if not isinstance(value, str):
+            return False
+        return id(value) in self._quoted or "\n" in value or not isinstance(resolve(value), str)
+
+    def quote(self, text: str) -> str:
+        """Return an equal string that counts as quoted."""
+        made = text.encode("utf-8", "surrogatepass").decode("utf-8", "surrogatepass")
+        self._quoted[id(made)] = made
+        return made
+
+    def unquote(self, text: str) -> str:
+        """Return an equal string that does not count as quoted."""
+        return text.encode("utf-8", "surrogatepass").decode("utf-8", "surrogatepass")
