@@ -98,7 +98,7 @@ class InventoryEntry:
         api_version: The version it was applied with.
         digest: `sha256:...` of the manifest last applied; "" where that is not known.
         wave: The wave it was applied in, for pruning in reverse.
-        keep: Whether pruning leaves it there.
+        keep: Whether pruning left it there when it was applied; the live object decides.
         fields: `sha256:...` of the set of fields that were ours after the last apply; "" where not known.
     """
 

@@ -239,18 +239,34 @@ def _deletions(
                 wave = conventions.wave(live)
             except ValueError:
                 wave = 0
-        reason = _kept(id_, live, entry, rules)
+        reason = _kept(id_, live, rules)
         action = Action.SKIP if reason else Action.DELETE
         changes.append(
             Change(id_, action, reason=reason or "no longer among the site's objects", wave=wave, live=live)
         )
+    staying = {*desired, *(change.id for change in changes if change.action is Action.SKIP)}
+    changes = [_with_its_content(change, staying) for change in changes]
     return tuple(sorted(changes, key=lambda change: deletion_key(change.id, change.wave)))
+
+
+def _with_its_content(change: Change, staying: Collection[ResourceId]) -> Change:
+    """Keep a Namespace or CRD whose deletion would take along what stays."""
+    if change.action is not Action.DELETE:
+        return change
+    inside: list[ResourceId] = []
+    if (change.id.group, change.id.kind) == ("", "Namespace"):
+        inside = [id_ for id_ in staying if id_.namespace == change.id.name]
+    elif change.id.kind == _CRD and change.live is not None:
+        defined = defined_scopes([Resource(change.live)])
+        inside = [id_ for id_ in staying if (id_.group, id_.kind) in defined]
+    if not inside:
+        return change
+    return replace(change, action=Action.SKIP, reason=f"kept: {min(inside)} stays, and would go with it")
 
 
 def _kept(
     id_: ResourceId,
     live: Manifest,
-    entry: InventoryEntry,
     rules: _Rules,
 ) -> str:
     """Return why an object that left the set stays at the target, or ""."""
@@ -262,7 +278,7 @@ def _kept(
         return "kept: the agent itself needs it"
     if foreign := foreign_owner(live, rules.ours):
         return f"kept: it belongs to {foreign}"
-    if entry.keep or conventions.keeps(live):
+    if conventions.keeps(live):
         return "kept: its annotation says that it is not pruned"
     if not rules.policy.prune and not rules.policy.decommission:
         return "kept: spec.sync.prune is false"

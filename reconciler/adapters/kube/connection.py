@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.adapters.kube import exec_plugin
-from reconciler.documents import yaml
 from reconciler.errors import DocumentError, UsageError
 
 __all__ = ["Connection", "in_cluster", "kubeconfig"]
@@ -97,6 +96,8 @@ def kubeconfig(path: str | Path, context: str = "") -> Connection:
     Raises:
         UsageError: The file cannot be read, or does not describe a cluster.
     """
+    from reconciler.documents import yaml  # costs 3 MiB, which an agent inside of its cluster does not need
+
     file = Path(path).expanduser()
     try:
         documents = yaml.load(file.read_bytes(), str(file))
