@@ -13,9 +13,9 @@ __all__ = ["merge_findings", "merge_not_checked"]
 def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Merge findings of many sites that have one cause, and put them in a fixed order.
 
-    Findings have one cause where rule, severity, place, object and field are the same. Where one site has several of
-    them, the first of each site are merged, then the second, and so on, so that none is lost. The message is that of the
-    first site by name: sites may be named differently in it.
+    Findings have one cause where rule, severity, place, object and field are the same. Where one site has
+    several of them, the first of each site are merged, then the second, and so on, so that none is lost.
+    The message is that of the first site by name: sites may be named differently in it.
     """
     groups: dict[tuple[object, ...], dict[str, Finding]] = {}
     seen: dict[tuple[object, ...], int] = {}

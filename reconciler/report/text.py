@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from reconciler.model.fieldpath import format_field_path
@@ -17,6 +18,7 @@ LineReader = Callable[[str, int], str | None]
 
 _SHOWN_SITES = 6
 _WIDEST_FRAME = 160
+_FLOW_END = re.compile(r"[,\]}]| #")
 
 
 def format_report(
@@ -85,6 +87,10 @@ def _value_end(text: str, start: int) -> int:
         close = rest.find(rest[0], 1)
         if close > 0:
             return start + close + 1
+    before = text[:start]
+    if before.count("{") > before.count("}") or before.count("[") > before.count("]"):
+        # Within a flow collection, a plain scalar ends where the next entry or the collection's end begins.
+        return start + len(_FLOW_END.split(rest, maxsplit=1)[0].rstrip())
     comment = rest.find(" #")
     if comment >= 0:
         rest = rest[:comment]

@@ -1,0 +1,82 @@
+"""The one function that decides about a site, in a pull request and at the site itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from dataclasses import dataclass
+
+from reconciler.documents.tree import FileTree, TreeError
+from reconciler.errors import InputError
+from reconciler.model.finding import Finding
+from reconciler.model.location import Location
+from reconciler.model.resource import Resource
+from reconciler.model.site import Site
+from reconciler.model.verdict import Verdict
+from reconciler.pipeline.desired import build_desired
+from reconciler.pipeline.findings import error_finding, locate_violations
+from reconciler.pipeline.rulebook import Rulebook
+from reconciler.render import Renderer
+
+__all__ = ["Evaluation", "evaluate_site"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What is to be at a site, and whether it may.
+
+    Attributes:
+        site: The site.
+        resources: The desired set, or None where it could not be built: unknown is not empty.
+        verdict: The rules' verdict, or None where there is no desired set.
+        findings: Everything that was found, each on its line.
+    """
+
+    site: Site
+    resources: tuple[Resource, ...] | None
+    verdict: Verdict | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def allowed(self) -> bool:
+        """Tell whether the desired set may be applied."""
+        return self.verdict is not None and self.verdict.allowed
+
+
+def evaluate_site(
+    *,
+    site: Site,
+    tree: FileTree,
+    renderer: Renderer,
+    rulebook: Rulebook,
+    at: datetime.datetime,
+) -> Evaluation:
+    """Build a site's desired set and judge it. Pure: the same files and time give the same digests anywhere.
+
+    Args:
+        site: The site.
+        tree: The files of the revision.
+        renderer: Renders overlays of `tree`; may be shared by many sites.
+        rulebook: The fleet's rules, compiled; may be shared by many sites.
+        at: The commit's committer time, by which waivers and keys expire.
+    """
+    if rulebook.blocking:
+        found = tuple(dataclasses.replace(finding, sites=(site.name,)) for finding in rulebook.blocking)
+        return Evaluation(site, None, None, found)
+    try:
+        desired = build_desired(site=site, renderer=renderer, lock=rulebook.lock)
+    except (InputError, TreeError) as err:
+        rule = err.code if isinstance(err, InputError) and err.code in _OWN_RULES else "render"
+        finding = error_finding(err, rule=rule, site=site.name, fallback=Location(_overlay(site)))
+        return Evaluation(site, None, None, (finding,))
+    verdict = rulebook.judge(desired, at=at)
+    findings = locate_violations(verdict.violations, desired=desired, tree=tree)
+    return Evaluation(site, desired.resources, verdict, findings)
+
+
+#: Failures that are rules of their own in the table of rules; everything else is `render`.
+_OWN_RULES = frozenset({"vars"})
+
+
+def _overlay(site: Site) -> str:
+    return f"{site.directory}/kustomization.yaml" if site.directory else "kustomization.yaml"

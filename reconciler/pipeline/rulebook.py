@@ -1,0 +1,128 @@
+"""All rules of a fleet, compiled once and asked for every site."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from typing import Literal
+
+from reconciler.documents import yaml
+from reconciler.documents.tree import EntryType, FileTree
+from reconciler.documents.yaml import Document
+from reconciler.errors import DocumentError
+from reconciler.fleet.lock import load_lock
+from reconciler.model.digest import digest_value
+from reconciler.model.finding import Finding, Severity
+from reconciler.model.fleet import Fleet
+from reconciler.model.lock import ImagesLock
+from reconciler.model.verdict import Verdict
+from reconciler.pipeline.desired import Desired
+from reconciler.rules.builtin import PREFIX, builtin_documents, read_builtin
+from reconciler.rules.defaults import Defaulter
+from reconciler.rules.pack import RulePack
+
+__all__ = ["Rulebook", "policy_documents"]
+
+
+class Rulebook:
+    """The rules of a fleet, compiled, with what the fleet's lock says of images.
+
+    Attributes:
+        fleet: The fleet that the rules are for.
+        lock: What `images.lock` says, or None where there is none.
+        findings: What is wrong with rules, their files and the lock.
+        blocking: Those of the findings that let no site be judged: with a lock that cannot be read, nobody
+            knows what would be pulled.
+    """
+
+    def __init__(
+        self,
+        *,
+        fleet: Fleet,
+        pack: RulePack,
+        lock: ImagesLock | None,
+        findings: tuple[Finding, ...],
+        blocking: tuple[Finding, ...],
+    ) -> None:
+        self.fleet = fleet
+        self.lock = lock
+        self.findings = (*findings, *pack.findings)
+        self.blocking = blocking
+        self.pack = pack
+        self._defaulters: dict[tuple[int, int], Defaulter] = {}
+
+    @classmethod
+    def compile(cls, *, fleet: Fleet, tree: FileTree, engine: Literal["native", "pure"]) -> Rulebook:
+        """Compile the built-in rules and those of the fleet, and read its lock.
+
+        Args:
+            fleet: The fleet, whose settings the rules follow.
+            tree: The fleet's files.
+            engine: CEL engine: `native` or `pure`.
+
+        A rule that does not compile is a finding, and fails closed for every site.
+        """
+        findings: list[Finding] = []
+        own = list(policy_documents(tree, fleet.policy_paths, findings))
+        lock, blocking = load_lock(tree)
+
+        def read(path: str) -> bytes:
+            return read_builtin(path) if path.startswith(PREFIX) else tree.read(path)
+
+        pack = RulePack.load([*builtin_documents(), *own], fleet=fleet, engine=engine, read=read)
+        return cls(fleet=fleet, pack=pack, lock=lock, findings=(*findings, *blocking), blocking=blocking)
+
+    def judge(self, desired: Desired, *, at: datetime.datetime) -> Verdict:
+        """Judge a site's desired set, with the API server's defaults added, as admission sees it.
+
+        Args:
+            desired: What is to be applied.
+            at: The time by which waivers expire.
+        """
+        site = desired.site
+        defaulter = self._defaulters.get(site.kubernetes_version)
+        if defaulter is None:
+            defaulter = self._defaulters[site.kubernetes_version] = Defaulter(site.kubernetes_version)
+        seen = tuple(defaulter.apply(resource) for resource in desired.resources)
+        review = self.pack.review(site, seen, fleet=self.fleet, lock=self.lock, at=at)
+        violations = (*desired.violations, *review.violations)
+        allowed = not any(violation.severity.at_least(self.fleet.rules.fail_on) for violation in violations)
+        inputs = digest_value([site.manifest, [resource.manifest for resource in seen]])
+        outcome = [
+            [v.rule, v.severity.value, v.message, str(v.resource or ""), v.field_path] for v in violations
+        ]
+        return Verdict(
+            site=site.name,
+            allowed=allowed,
+            violations=violations,
+            not_checked=tuple(review.not_checked),
+            inputs_digest=inputs,
+            rules_digest=self.pack.digest,
+            verdict_digest=digest_value([inputs, self.pack.digest, allowed, outcome]),
+        )
+
+
+def policy_documents(tree: FileTree, paths: tuple[str, ...], findings: list[Finding]) -> Iterator[Document]:
+    """Yield the documents of all policy files below some paths, tests (`*.test.yaml`) left out.
+
+    Args:
+        tree: Where the files are.
+        paths: Files and directories; one that is not there is passed over.
+        findings: Takes what is wrong with files that cannot be read.
+    """
+    for path in paths:
+        match tree.entry_type(path):
+            case EntryType.DIRECTORY:
+                names = (f"{path}/{name}" if path else name for name in tree.list(path))
+                yield from policy_documents(tree, tuple(names), findings)
+            case EntryType.FILE if path.endswith((".yaml", ".yml")) and not path.endswith(
+                (".test.yaml", ".test.yml")
+            ):
+                try:
+                    yield from yaml.load(tree.read(path), path)
+                except DocumentError as err:
+                    if err.at is None:
+                        raise
+                    findings.append(Finding("yaml", Severity.ERROR, err.message, err.at, err.hint))
+            case _:
+                pass
