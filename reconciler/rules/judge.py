@@ -228,4 +228,18 @@ class _Scope:
 
 
 #: Variables that every scope has.
-SITE_WIDE = frozenset({"site", "fleet", "nodes", "resources", "workloads", "images", "usage"})
+SITE_WIDE = frozenset(
+    {
+        "claims",
+        "fit",
+        "fleet",
+        "images",
+        "nodes",
+        "overlaps",
+        "references",
+        "resources",
+        "site",
+        "usage",
+        "workloads",
+    }
+)

@@ -18,11 +18,15 @@ from reconciler.model.resource import Resource
 from reconciler.model.site import Site
 from reconciler.rules.facts.admission import PodAdmission, limit_range_defaults, runtime_classes
 from reconciler.rules.facts.amounts import Amounts
+from reconciler.rules.facts.claim import claim_values
+from reconciler.rules.facts.fitting import fit_values
 from reconciler.rules.facts.kinds import BUILT_IN, PodPaths
 from reconciler.rules.facts.locked import LockIndex
 from reconciler.rules.facts.node import NodeFacts, node_facts
+from reconciler.rules.facts.overlap import overlap_values
 from reconciler.rules.facts.plain import as_mapping, dig
 from reconciler.rules.facts.problem import FactProblem
+from reconciler.rules.facts.reference import reference_values
 from reconciler.rules.facts.scale import autoscalers
 from reconciler.rules.facts.usage import usage_values
 from reconciler.rules.facts.workload import OWNERSHIP_LABELS, WorkloadFacts, workload_facts
@@ -106,6 +110,8 @@ class SiteSubjects:
                 return self._fleet_values
             case "usage":
                 return self._usage
+            case "fit":
+                return self._fit
             case "nodes":
                 return self._node_values
             case "resources":
@@ -114,6 +120,12 @@ class SiteSubjects:
                 return [workload.values for workload in self.workloads]
             case "images":
                 return self._image_values
+            case "references":
+                return self._references
+            case "claims":
+                return claim_values(self._resources)
+            case "overlaps":
+                return self._overlaps
             case _:
                 raise KeyError(name)
 
@@ -124,11 +136,11 @@ class SiteSubjects:
                 return tuple(fingerprint(_at(self._site_values, path)) for path in sorted(paths))
             case "usage":
                 return (tuple(map(id, self.workloads)), id(self.nodes), self._budgets_key)
-            case "workloads" | "images":
-                return tuple(map(id, self.workloads))
+            case "workloads" | "images" | "fit" | "overlaps":
+                return (tuple(map(id, self.workloads)), id(self.nodes))
             case "nodes":
                 return id(self.nodes)
-            case "resources":
+            case "resources" | "references" | "claims":
                 return self._resources_key
             case _:
                 return None
@@ -192,9 +204,31 @@ class SiteSubjects:
         return usage_values(self.workloads, self.nodes, self._site.budgets)
 
     @cached_property
+    def _fit(self) -> dict[str, Any]:
+        values: dict[str, Any] = self._memo.share(
+            ("fit", tuple(map(id, self.workloads)), id(self.nodes)),
+            lambda: fit_values(self.workloads, self.nodes),
+        )
+        return values
+
+    @cached_property
     def _node_values(self) -> list[dict[str, Any]]:
         values: list[dict[str, Any]] = self._memo.share(
             ("node-values", id(self.nodes)), lambda: [node.values() for node in self.nodes]
+        )
+        return values
+
+    @cached_property
+    def _references(self) -> list[dict[str, Any]]:
+        values: list[dict[str, Any]] = self._memo.share(
+            ("references", self._resources_key), lambda: reference_values(self.workloads, self._resources)
+        )
+        return values
+
+    @cached_property
+    def _overlaps(self) -> list[dict[str, Any]]:
+        values: list[dict[str, Any]] = self._memo.share(
+            ("overlaps", tuple(map(id, self.workloads))), lambda: overlap_values(self.workloads)
         )
         return values
 

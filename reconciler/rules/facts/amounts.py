@@ -10,7 +10,16 @@ from reconciler.model.fieldpath import FieldPath
 from reconciler.model.quantity import QuantityError, parse_quantity
 from reconciler.rules.facts.problem import FactProblem
 
-__all__ = ["Amounts", "add", "format_amount", "format_amounts", "maximum", "parse_amounts", "whole"]
+__all__ = [
+    "Amounts",
+    "add",
+    "format_amount",
+    "format_amounts",
+    "is_extended",
+    "maximum",
+    "parse_amounts",
+    "whole",
+]
 
 #: Resource name to amount: thousandths of a core for `cpu`, base units for all others.
 Amounts = dict[str, int]
@@ -100,3 +109,9 @@ def format_amounts(amounts: Mapping[str, int], names: Iterable[str] | None = Non
     """Write amounts in one line: `cpu 250m, memory 64Mi`."""
     chosen = amounts if names is None else [name for name in names if name in amounts]
     return ", ".join(f"{name} {format_amount(name, amounts[name])}" for name in chosen)
+
+
+def is_extended(name: str) -> bool:
+    """Tell whether a resource exists only where a node declares it (`IsExtendedResourceName`)."""
+    domain, slash, _ = name.partition("/")
+    return bool(slash) and not domain.endswith("kubernetes.io") and ":" not in domain

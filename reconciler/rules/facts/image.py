@@ -75,7 +75,7 @@ def image_facts(
         "repository": reference.normalized_name.partition("/")[2],
         "tag": reference.tag,
         "digest": reference.digest,
-        "pullPolicy": pull_policy,
+        "pullPolicy": pull_policy or ("Always" if _pulls_latest(reference) else "IfNotPresent"),
         "container": container,
         "fieldPath": format_field_path(path),
         "locked": locked.image is not None,
@@ -88,3 +88,8 @@ def image_facts(
         else [],
     }
     return ImageFacts(path, facts)
+
+
+def _pulls_latest(reference: ImageReference) -> bool:
+    """Tell whether a pull policy that is left open becomes Always (`SetDefaults_Container`)."""
+    return reference.tag == "latest" or not (reference.tag or reference.digest)

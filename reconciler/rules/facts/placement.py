@@ -15,6 +15,7 @@ from reconciler.rules.facts.plain import as_list, as_mapping, dig
 
 __all__ = ["refusal", "tolerates"]
 
+_HOSTNAME = "kubernetes.io/hostname"  # every node has it, also one of a group
 _HARD = frozenset({"NoSchedule", "NoExecute"})
 _DAEMON_TOLERATIONS: tuple[Mapping[str, str], ...] = tuple(
     {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": effect}
@@ -54,6 +55,11 @@ def refusal(pod: Mapping[str, Any], node: NodeFacts, *, daemon: bool = False) ->
     )
     if required and not any(_term(term, node) for term in as_list(required.get("nodeSelectorTerms"))):
         return "node affinity does not match the node's labels"
+    for constraint in as_list(pod.get("topologySpreadConstraints")):
+        over = str(as_mapping(constraint).get("topologyKey"))
+        hard = as_mapping(constraint).get("whenUnsatisfiable", "DoNotSchedule") == "DoNotSchedule"
+        if hard and over != _HOSTNAME and over not in node.labels:
+            return f"the pods are to be spread over {over}, the node has no such label"
     tolerations = [*as_list(pod.get("tolerations"))]
     if daemon:
         tolerations += _DAEMON_TOLERATIONS

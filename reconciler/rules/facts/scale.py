@@ -33,6 +33,7 @@ class Scale:
     Attributes:
         replicas: At most, once a rollout is done; for each matching node counted already.
         surge: How many more may run during a rollout.
+        unavailable: How many of them may be away during a rollout (`maxUnavailable`).
         per_node: Whether it is one pod for each matching node.
         field_path: The field that sets it.
     """
@@ -41,6 +42,7 @@ class Scale:
     surge: int
     per_node: bool
     field_path: FieldPath
+    unavailable: int = 0
 
 
 def autoscalers(resources: Sequence[Resource]) -> dict[tuple[str, str, str, str], Autoscaler]:
@@ -107,7 +109,13 @@ def scale_of(
                 else:
                     replicas = max(autoscaler.maximum, 0) if replicas else 0
             surge = _rollout(spec, "strategy", replicas, problems) if kind == "Deployment" else 0
-            return Scale(replicas, surge, per_node=False, field_path=("spec", "replicas"))
+            return Scale(
+                replicas,
+                surge,
+                per_node=False,
+                field_path=("spec", "replicas"),
+                unavailable=_unavailable(spec, replicas, surge) if kind == "Deployment" else 0,
+            )
 
 
 def _job(
@@ -145,15 +153,25 @@ def _rollout(
     return surge
 
 
-def _share(value: Any, of: int) -> int | None:
-    """Resolve an int-or-percent, rounded up (`intstr.GetScaledValueFromIntOrPercent`)."""
+def _unavailable(spec: Mapping[str, Any], replicas: int, surge: int) -> int:
+    """Return how many pods of a Deployment may be away; at least one where no pod may be added."""
+    strategy = as_mapping(spec.get("strategy"))
+    if (strategy.get("type") or "RollingUpdate") != "RollingUpdate":
+        return replicas
+    value = dig(strategy, "rollingUpdate", "maxUnavailable")
+    found = _share("25%" if value is None else value, replicas, up=False) or 0
+    return min(found if found or surge else 1, replicas)
+
+
+def _share(value: Any, of: int, *, up: bool = True) -> int | None:
+    """Resolve an int-or-percent (`intstr.GetScaledValueFromIntOrPercent`)."""
     if _is_count(value):
         return int(value)
     text = str(value)
     if text.isdigit():
         return int(text)
     if text.endswith("%") and text[:-1].isdigit():
-        return -(-of * int(text[:-1]) // 100)
+        return -(-of * int(text[:-1]) // 100) if up else of * int(text[:-1]) // 100
     return None
 
 

@@ -58,6 +58,11 @@ class WorkloadFacts:
         return _strings(dig(self.manifest, "metadata", "labels"), without=OWNERSHIP_LABELS)
 
     @cached_property
+    def pod_labels(self) -> dict[str, str]:
+        """The labels of the pods."""
+        return _strings(dig(self.manifest, *self.pod.path[:-1], "metadata", "labels"))
+
+    @cached_property
     def values(self) -> dict[str, Any]:
         """The plain values that rules see as `workload`."""
         metadata = as_mapping(self.manifest.get("metadata"))
@@ -70,6 +75,7 @@ class WorkloadFacts:
             "replicas": self.scale.replicas,
             "replicasField": format_field_path(self.scale.field_path),
             "surge": self.scale.surge,
+            "unavailable": self.scale.unavailable,
             "perNode": self.scale.per_node,
             "requests": dict(self.pod.requests),
             "limits": dict(self.pod.limits),
@@ -78,6 +84,7 @@ class WorkloadFacts:
             "nodes": [node.name for node in self.candidates],
             "refusals": [{"node": node, "reason": reason} for node, reason in self.refusals],
             "runtimeClass": str(pod.get("runtimeClassName") or ""),
+            "podLabels": self.pod_labels,
             "podPath": format_field_path(self.pod.path),
             "pod": pod,
             "containers": [_container_values(container) for container in self.pod.containers],
