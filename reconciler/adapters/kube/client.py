@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import ssl
 import tempfile
 import time
@@ -27,6 +28,8 @@ __all__ = ["KubeClient"]
 _CONNECT, _READ = 5.0, 35.0
 #: How often a request is made at most, and the longest pause that a server's Retry-After may ask for.
 _TRIES, _LONGEST_PAUSE = 5, 10.0
+#: What a 500 says that comes from the server's storage.
+_STORAGE = re.compile(r"etcdserver|rpc error|context deadline|connection (refused|reset)|database is locked")
 
 
 class KubeClient:
@@ -119,11 +122,15 @@ class KubeClient:
                 time.sleep(min(_seconds(response.headers.get("Retry-After"), pause), _LONGEST_PAUSE))
                 pause *= 2
                 continue
-            return self._value(response.status, response.data, kind)
+            return self._value(response.status, response.data, kind, read=method == "GET")
         raise TargetUnreachable(f"{self._place} does not accept requests", code="target-busy")
 
-    def _value(self, status: int, data: bytes, kind: str) -> Any:
-        """Return the value of an answer, or raise what it says."""
+    def _value(self, status: int, data: bytes, kind: str, *, read: bool) -> Any:
+        """Return the value of an answer, or raise what it says.
+
+        A write that is answered with 500 was refused: so the server says of a value that has the wrong type,
+        and of a webhook that fails. Only where its storage fails is nothing known.
+        """
         try:
             value = json.loads(data) if data else None
         except ValueError:
@@ -139,9 +146,9 @@ class KubeClient:
                 code="unauthorized",
                 hint="renew the token or certificate; it may have expired",
             )
-        if status in (429, 503, 504) or (status >= 500 and "webhook" not in message):
+        if status in (429, 502, 503, 504) or (status == 500 and (read or _STORAGE.search(message))):
             raise TargetUnreachable(f"{self._place} cannot answer: {message}", code="target-busy")
-        if status >= 400 or status in range(300, 400):
+        if status >= 300:
             raise TargetRefused(message, reason=reason, status=status, hint=_hint(status, reason))
         raise TargetUnreachable(f"{self._place} answered with something that is not JSON", code="not-json")
 

@@ -36,10 +36,16 @@ class Agent:
     inventory: Inventory = field(default_factory=Inventory)
     policy: SyncSettings = field(default_factory=SyncSettings)
     timeout: float = 60.0
+    former_sites: tuple[str, ...] = ()
+
+    def reopen(self, **settings: Any) -> KubeTarget:
+        """Return a target of the same site with other settings."""
+        return KubeTarget(self.target.client, self.site, **settings)
 
     def plan(self, desired: Sequence[Resource], **settings: Any) -> Plan:
         observed = self.target.observe(desired, self.inventory)
-        return plan(desired, observed, self.inventory, replace(self.policy, **settings), site=self.site)
+        policy = replace(self.policy, **settings)
+        return plan(desired, observed, self.inventory, policy, site=self.site, former_sites=self.former_sites)
 
     def sync(self, desired: Sequence[Resource], **settings: Any) -> Outcome:
         def save(inventory: Inventory) -> None:
