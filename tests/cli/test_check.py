@@ -1,0 +1,172 @@
+"""`wayside check` says what would break where, and its exit code says whether it would."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from reconciler.cli.main import main
+from tests.cli.fleets import FILES, git, write_fleet
+
+SITE = "sites/market/site.yaml"
+POOR = {SITE: FILES[SITE].replace("memory: 1Gi", "memory: 100Mi")}
+X86 = {SITE: FILES[SITE].replace("linux/arm64", "linux/amd64")}
+
+
+def check(root: Path, *arguments: str) -> int:
+    return main(["check", str(root), *arguments])
+
+
+def test_a_fleet_that_is_right_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(write_fleet(tmp_path)) == 0
+    assert "ok: " in capsys.readouterr().out
+
+
+def test_a_finding_fails_the_check_and_names_line_site_and_fix(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check(write_fleet(tmp_path, POOR)) == 1
+    shown = capsys.readouterr().out
+    assert "error[memory-budget]" in shown
+    assert "sites/market/site.yaml:11:13" in shown
+    assert "= site: market" in shown
+    assert "refused: 1 error" in shown
+
+
+def test_an_image_without_a_build_for_a_node_is_found_on_the_line_of_the_image(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check(write_fleet(tmp_path, X86)) == 1
+    shown = capsys.readouterr().out
+    assert "error[image-platforms]" in shown
+    assert "bases/pos/deployment.yaml:11:18" in shown
+
+
+def test_the_json_document_follows_its_schema(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(write_fleet(tmp_path, POOR), "--format", "json") == 1
+    document = json.loads(capsys.readouterr().out)
+    text = resources.files("reconciler.report").joinpath("schemas/check-report.json").read_text()
+    jsonschema.validate(document, json.loads(text))
+    assert [(site["name"], site["verdict"]) for site in document["sites"]] == [
+        ("harbour", "allowed"),
+        ("market", "refused"),
+    ]
+
+
+def test_two_runs_print_the_same_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_fleet(tmp_path, {**POOR, **{"sites/harbour/site.yaml": "nonsense: ["}})
+    check(tmp_path, "--format", "json")
+    first = capsys.readouterr().out
+    check(tmp_path, "--format", "json")
+    assert capsys.readouterr().out == first
+
+
+def test_a_revision_is_checked_without_a_checkout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_fleet(tmp_path, POOR)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "poor")
+    write_fleet(tmp_path)
+    assert check(tmp_path) == 0
+    capsys.readouterr()
+    assert check(tmp_path, "--revision", "HEAD", "--format", "json") == 1
+    assert json.loads(capsys.readouterr().out)["revision"] == git(tmp_path, "rev-parse", "HEAD")
+
+
+def test_a_fleet_below_the_top_of_its_repository_is_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "deep" / "fleet"
+    write_fleet(root)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "deep")
+    assert check(root / "sites" / "market", "--revision", "HEAD") == 0
+    assert "2 sites checked" in capsys.readouterr().out
+
+
+def test_only_named_sites_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_fleet(tmp_path, POOR)
+    assert check(tmp_path, "--site", "harbour") == 0
+    assert "1 site checked" in capsys.readouterr().out
+
+
+def test_a_site_that_does_not_exist_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check(write_fleet(tmp_path), "--site", "harbor") == 2
+    assert "there is no site 'harbor' in this fleet" in capsys.readouterr().err
+
+
+def test_outside_a_fleet_it_says_how_to_make_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(tmp_path) == 2
+    assert "wayside init" in capsys.readouterr().err
+
+
+def test_a_broken_site_hides_no_other_and_is_not_taken_for_removed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_fleet(tmp_path, {"sites/harbour/site.yaml": "kind: [", **POOR})
+    assert check(tmp_path, "--format", "json") == 1
+    document = json.loads(capsys.readouterr().out)
+    assert [(site["name"], site["verdict"]) for site in document["sites"]] == [
+        ("harbour", "broken"),
+        ("market", "refused"),
+    ]
+
+
+def test_an_overlay_that_cannot_be_built_is_a_finding_of_its_site(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_fleet(tmp_path, {"sites/market/kustomization.yaml": "resources: [../../bases/poss]\n"})
+    assert check(tmp_path, "--format", "json") == 1
+    (finding,) = json.loads(capsys.readouterr().out)["findings"]
+    assert finding["rule"] == "render"
+    assert finding["sites"] == ["market"]
+    assert finding["location"]["path"] == "sites/market/kustomization.yaml"
+
+
+def test_a_lock_that_cannot_be_read_lets_no_site_pass(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_fleet(tmp_path, {"images.lock": "images: 7\n"})
+    assert check(tmp_path, "--format", "json") == 1
+    document = json.loads(capsys.readouterr().out)
+    assert {site["verdict"] for site in document["sites"]} == {"broken"}
+    assert [finding["rule"] for finding in document["findings"]] == ["lock-schema"]
+    assert document["findings"][0]["sites"] == ["harbour", "market"]
+
+
+def test_many_sites_over_processes_give_the_same_as_over_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sites = {
+        f"sites/s{number:03}/{name}": FILES[f"sites/market/{name}"].replace("market", f"s{number:03}")
+        for number in range(70)
+        for name in ("site.yaml", "kustomization.yaml")
+    }
+    write_fleet(tmp_path, {**sites, **POOR})
+    assert check(tmp_path, "--format", "json", "--processes", "1") == 1
+    alone = capsys.readouterr().out
+    assert check(tmp_path, "--format", "json", "--processes", "3") == 1
+    assert capsys.readouterr().out == alone
+
+
+def test_the_threshold_is_the_caller_s(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = FILES["bases/pos/deployment.yaml"].replace("acme/pos:1", "acme/unlocked:1")
+    write_fleet(tmp_path, {"bases/pos/deployment.yaml": image})
+    code = check(tmp_path, "--fail-on", "warning")
+    assert code == 1
+    assert "warning[digest-pinned]" in capsys.readouterr().out
+
+
+def test_the_result_can_go_to_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_fleet(tmp_path)
+    target = tmp_path / "report.json"
+    assert check(tmp_path, "--format", "json", "--output", str(target)) == 0
+    assert capsys.readouterr().out == ""
+    assert json.loads(target.read_text())["kind"] == "CheckReport"
