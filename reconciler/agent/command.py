@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.errors import UsageError
 
-__all__ = ["add_arguments", "run"]
+if TYPE_CHECKING:
+    from reconciler.agent.settings import AgentSettings
+
+__all__ = ["add_arguments", "run", "settings_of"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,11 +82,21 @@ def run(args: argparse.Namespace) -> int:
         StateError: The state folder cannot be used.
     """
     from reconciler.agent.loop import run_agent
+
+    return run_agent(settings_of(args))
+
+
+def settings_of(args: argparse.Namespace) -> AgentSettings:
+    """Return the settings that the arguments say.
+
+    Raises:
+        UsageError: The arguments cannot be used.
+    """
     from reconciler.agent.settings import AgentSettings, parse_target
 
     if not args.site:
         raise UsageError("expected the name of a site, found nothing", code="bad-site")
-    settings = AgentSettings(
+    return AgentSettings(
         repository=args.repo,
         branch=args.branch,
         site=args.site,
@@ -100,7 +114,6 @@ def run(args: argparse.Namespace) -> int:
         sink_token_file=args.sink_token_file,
         sink_ca_file=args.sink_ca_file,
     )
-    return run_agent(settings)
 
 
 def _seconds(text: str) -> float:

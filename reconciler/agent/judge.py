@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from reconciler import __version__
 from reconciler.agent.assessment import Allowed, Assessment, Held, Reason, Refused, Suspended
 from reconciler.agent.revision import Digests, SiteRevision
 from reconciler.documents.tree import FileTree
-from reconciler.fleet import load_fleet
+from reconciler.fleet.loading import load_fleet
 from reconciler.model.finding import Finding, Severity
 from reconciler.pipeline.evaluate import evaluate_site
 from reconciler.pipeline.rulebook import Rulebook
 from reconciler.ports.source import Revision
 from reconciler.render import Renderer
+from reconciler.rules.cel import default_engine
 
 __all__ = ["judge_site"]
 
@@ -33,23 +34,23 @@ def judge_site(tree: FileTree, revision: Revision, site_name: str) -> Assessment
     if site is None:
         broken = [finding for finding in load.findings if finding.severity is Severity.ERROR]
         if broken:
-            # The site may be in a file that cannot be read; unknown is not removed.
+            # It may be the one that cannot be read; unknown is not removed.
             return _refused(revision, "invalid", broken)
         return Held(
             revision.commit,
             "SiteRemoved",
             f"there is no site {site_name!r} in the fleet any more; nothing at it is touched",
-            "set spec.sync.decommission: true before the site is removed, or give the agent its new name",
+            "set spec.sync.decommission: true before a site is removed, or start its agent with the new name",
         )
     if site.sync.suspend:
         return Suspended(revision.commit)
-    own = [finding for finding in load.findings if _concerns(finding, site_name)]
+    elsewhere = {site.path for site in load.broken}
+    own = [finding for finding in load.findings if _concerns(finding, site_name, elsewhere)]
     if own:
         return _refused(revision, "invalid", own)
-    rulebook = Rulebook.compile(load=load, tree=tree, engine="native")
+    rulebook = Rulebook.compile(fleet=load.fleet, tree=tree, engine=default_engine())
     evaluation = evaluate_site(
         site=site,
-        load=load,
         tree=tree,
         renderer=Renderer(tree),
         rulebook=rulebook,
@@ -76,9 +77,11 @@ def judge_site(tree: FileTree, revision: Revision, site_name: str) -> Assessment
     )
 
 
-def _concerns(finding: Finding, site: str) -> bool:
-    """Tell whether an error of the fleet's documents is one of this site, or of the fleet as a whole."""
-    return finding.severity is Severity.ERROR and (not finding.sites or site in finding.sites)
+def _concerns(finding: Finding, site: str, elsewhere: Collection[str]) -> bool:
+    """Tell whether it is an error of this site or of the fleet as a whole, and not of another site."""
+    if finding.severity is not Severity.ERROR:
+        return False
+    return site in finding.sites or (not finding.sites and finding.location.path not in elsewhere)
 
 
 def _refused(revision: Revision, code: str, findings: Iterable[Finding]) -> Refused:

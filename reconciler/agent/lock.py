@@ -13,7 +13,7 @@ from reconciler.errors import StateError, UsageError
 
 __all__ = ["hold"]
 
-_PATIENCE = 10.0
+_PATIENCE = 3.0
 
 
 @contextlib.contextmanager
