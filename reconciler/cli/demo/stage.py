@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,10 +30,6 @@ class Delivery:
     """One batch that arrived at the server: its events, oldest first."""
 
     events: Sequence[Mapping[str, Any]]
-
-    def types(self) -> list[str]:
-        """Return what the events are about, in short."""
-        return [str(event["type"]).removeprefix("dev.wayside.").rpartition(".")[0] for event in self.events]
 
 
 @dataclass(slots=True)
@@ -76,6 +73,12 @@ class Stage:
         """Return a site's way to the server."""
         return self.root / "sites" / site / "link"
 
+    @staticmethod
+    def environment(*, colour: bool) -> dict[str, str]:
+        """Return the environment for a child that prints into this demonstration."""
+        kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+        return {**kept, ("FORCE_COLOR" if colour else "NO_COLOR"): "1"}
+
     def git(self, *arguments: str) -> str:
         """Run git in the engineer's working copy and return what it prints.
 
@@ -102,6 +105,16 @@ class Stage:
         if done.returncode:
             raise UsageError(f"git {arguments[0]} failed: {done.stderr.strip()}", code="git")
         return done.stdout
+
+    def give_namespaces(self) -> None:
+        """Give each site a namespace of its own, since they share one cluster here."""
+        for site in self.sites:
+            overlay = self.fleet / "sites" / site
+            for file in overlay.glob("*.yaml"):
+                text = file.read_text(encoding="utf-8")
+                changed = re.sub(r"(?m)^namespace: shop$", f"namespace: demo-{site}", text)
+                changed = re.sub(r"(?m)^  name: shop$", f"  name: demo-{site}", changed)
+                file.write_text(changed, encoding="utf-8")
 
     def open_server(self) -> None:
         """Make the server's repository and push the first commit to it."""
@@ -139,7 +152,7 @@ class Stage:
                         *("--repo", str(self.link(site) / "fleet.git"), "--site", site),
                         *("--state", str(self.state(site)), "--target", target),
                         *("--sink", f"file:{self.link(site) / 'status'}"),
-                        *("--interval", "1", "--heartbeat-interval", "3600"),
+                        *("--interval", "1", "--drift-interval", "2", "--heartbeat-interval", "3600"),
                     ],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
