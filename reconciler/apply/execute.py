@@ -15,7 +15,7 @@ from reconciler.apply.ledger import Ledger
 from reconciler.apply.recreate import immutable, probe
 from reconciler.errors import TargetRefused
 from reconciler.model.outcome import Actuation, Outcome, Phase, Refusal, Result, Step
-from reconciler.model.plan import Action, Change, Health, HealthStatus, Inventory, Plan
+from reconciler.model.plan import Action, Change, Health, HealthStatus, Inventory, Plan, Wave
 from reconciler.model.resource import Manifest, ResourceId
 from reconciler.planning.digest import same_object
 from reconciler.planning.ordering import deletion_key
@@ -134,7 +134,8 @@ class _Run:
                 if live is None:
                     return False
                 applied.append((change, live))
-            if not self._settle(applied):
+            gates = any(self._pending(change) for change in writes)
+            if not self._settle(applied) or (gates and not self._gate(wave)):
                 return False
             ready = [change for change in waiting if self._reachable(change)]
             waiting = [change for change in waiting if not self._reachable(change)]
@@ -160,8 +161,9 @@ class _Run:
             except TargetRefused as err:
                 self._refused_dry_run(change, err)
                 continue
-            if result is not None and change.live is not None and same_object(change.live, result):
-                self._ledger.unchanged(change, change.live)
+            live = change.live
+            if result is not None and live is not None and not _leaving(live) and same_object(live, result):
+                self._ledger.unchanged(change, live)
             self._tell(Phase.DRY_RUN, change)
 
     def _refused_dry_run(self, change: Change, err: TargetRefused) -> None:
@@ -182,10 +184,10 @@ class _Run:
         if change.resource is None:
             return None
         try:
-            if change.id in self._recreated:
-                self._delete([change])
-                if not self._await_gone([change]):
-                    return None
+            if change.id in self._recreated and not self._delete([change]):
+                return None
+            if (change.id in self._recreated or _leaving(change.live)) and not self._await_gone([change]):
+                return None
             live = self._target.apply(change.resource, force=change.force)
         except TargetRefused as err:
             self._refuse(change, err)
@@ -204,7 +206,22 @@ class _Run:
                 waiting.append(change)
         return self._await(waiting)
 
-    def _await(self, waiting: list[Change]) -> bool:
+    def _gate(self, wave: Wave) -> bool:
+        """Wait until what a wave holds unchanged is healthy too, before a later wave is written.
+
+        It may be that an agent was stopped after it had applied this wave. What was unhealthy before does not
+        count as a failure of this revision, but it does keep back what comes after it.
+        """
+        unsettled = [
+            change
+            for change in wave.changes
+            if self._ledger.result(change.id).action is Action.UNCHANGED
+            and not self._healthy(change, change.live, awaited=False)
+            and not self._healthy(change, self._read(change), awaited=False)
+        ]
+        return self._await(unsettled, awaited=False)
+
+    def _await(self, waiting: list[Change], *, awaited: bool = True) -> bool:
         """Look until all are healthy; give up when the rest has failed or the time is over."""
         pause = _FIRST_LOOK
         while waiting:
@@ -215,7 +232,7 @@ class _Run:
             self._sleep(min(pause, max(0.0, self._deadline - self._clock.monotonic())))
             pause = min(pause * 1.5, _SLOWEST_LOOK)
             waiting = [
-                change for change in waiting if not self._healthy(change, self._read(change), awaited=True)
+                change for change in waiting if not self._healthy(change, self._read(change), awaited=awaited)
             ]
         return True
 
@@ -323,6 +340,11 @@ class _Run:
     def _tell(self, phase: Phase, change: Change, message: str = "") -> None:
         if self._on_step is not None:
             self._on_step(Step(phase, change.id, self._ledger.result(change.id).action, message))
+
+
+def _leaving(live: Manifest | None) -> bool:
+    """Tell whether an object is being deleted."""
+    return bool(((live or {}).get("metadata") or {}).get("deletionTimestamp"))
 
 
 def _writes(change: Change) -> bool:

@@ -174,6 +174,8 @@ def _difference(
     manifest: Manifest, live: Manifest, entry: InventoryEntry | None, policy: SyncSettings
 ) -> tuple[Action, str]:
     """Return whether an object of ours needs a write, and why."""
+    if (live.get("metadata") or {}).get("deletionTimestamp"):
+        return Action.UPDATE, "being deleted: made anew when it is gone"
     if not (live.get("metadata") or {}).get("managedFields"):
         # A target without field managers keeps what it was given.
         return (Action.UNCHANGED, "") if live == manifest else (Action.UPDATE, "")
