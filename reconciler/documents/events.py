@@ -35,6 +35,10 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ("did not find expected ',' or ']'", "close the list with ']' or separate its items with ','"),
     ("did not find expected ',' or '}'", "close the mapping with '}' or separate its entries with ','"),
     ("did not find expected node content", "write the missing value, or close the bracket"),
+    (
+        "did not find expected <document start>",
+        "write '---' between documents: kustomize ignores what follows '...'",
+    ),
     ("unexpected end of stream", "close the quotes that were opened here"),
     ("did not find expected '-' indicator", "begin every item of the list with '- ' in the same column"),
     ("block sequence entries are not allowed", "begin the list on a line of its own"),

@@ -80,25 +80,19 @@ class _Builder:
         index = 0
         get()  # the start of the stream
         while isinstance(start := get(), yaml.DocumentStartEvent):
-            self._check_start(start, index)
+            self._check_start(start)
             value = self._document()
             if value is not None:
                 found.append(Document(value, self._path, index))
             index += 1
         return found
 
-    def _check_start(self, start: Any, index: int) -> None:
+    def _check_start(self, start: Any) -> None:
         if start.version or start.tags:
             raise self._error(
                 "expected no directive, found a '%' line",
                 start,
                 "remove the line: kustomize reads no YAML directives",
-            )
-        if index and not start.explicit:
-            raise self._error(
-                "expected '---' before another document, found its content",
-                start,
-                "write '---' between documents: kustomize ignores what follows '...'",
             )
 
     def _document(self) -> Any:
