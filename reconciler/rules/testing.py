@@ -93,10 +93,16 @@ def run_tests(
             at = err.at or Location(path)
             results.append(RuleTestResult(path, "the file can be read", at, (err.message,)))
             continue
+        try:
+            beside = rules if rules is not None else _rules_of(tree, path)
+        except DocumentError as err:
+            at = err.at or Location(path)
+            results.append(RuleTestResult(path, "the rules beside it can be read", at, (err.message,)))
+            continue
         for document in documents:
             if as_mapping(document.value).get("kind") == TEST_KIND:
                 run = _Run(document, data, parse_site, default, engine)
-                results += run.results(rules if rules is not None else _rules_of(tree, path))
+                results += run.results(beside)
     return results
 
 

@@ -16,7 +16,7 @@ def claim_values(resources: Sequence[Resource]) -> list[dict[str, Any]]:
     """Return every PersistentVolumeClaim and claim template, as rules see it.
 
     Each has `id`, `name`, `fieldPath` (of the claim's spec), `storageClass` ("" where none is named, so that
-    the default is taken), `named` (whether `storageClassName` is written; an empty one asks for no class at all)
+    the default is taken), `named` (whether `storageClassName` is written; an empty one asks for no class)
     and `volume` (a volume that is asked for by name).
     """
     claims = []

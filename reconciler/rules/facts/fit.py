@@ -67,12 +67,14 @@ class Fit:
 
     Attributes:
         verdict: Whether the pods find their nodes.
-        unplaced: Pods without a node, where the verdict is not `FITS`.
+        unplaced: Pods without a node in the placement that was found, if any.
+        risky: Workloads whose pods may find no node in an unlucky order.
         nodes: A placement, as far as there is one.
     """
 
     verdict: FitVerdict
     unplaced: tuple[Unplaced, ...]
+    risky: tuple[ResourceId, ...]
     nodes: tuple[NodeUse, ...]
 
 
@@ -135,16 +137,19 @@ def fit(demands: Sequence[PodDemand], nodes: Sequence[NodeFacts]) -> Fit:
             proved = found is False or _needs_too_much(order, machines)
             missing = _place_greedily(order, machines)
     unplaced += missing
-    if unplaced:
-        certain = proved or len(unplaced) > len(missing)
-        verdict = FitVerdict.UNSCHEDULABLE if certain else FitVerdict.DEPENDS
-    elif all(
-        _placed_in_any_order(n, demands, machines) for n, d in enumerate(demands) if d.per_node or d.pods
-    ):
-        verdict = FitVerdict.FITS
-    else:
+    risky = tuple(
+        demand.workload
+        for number, demand in enumerate(demands)
+        if (demand.per_node or demand.pods) and not _placed_in_any_order(number, demands, machines)
+    )
+    if unplaced and (proved or len(unplaced) > len(missing)):
+        verdict = FitVerdict.UNSCHEDULABLE
+    elif unplaced or risky:
         verdict = FitVerdict.DEPENDS
-    return Fit(verdict, tuple(unplaced), tuple(_use(machine, demands) for machine in machines))
+    else:
+        verdict = FitVerdict.FITS
+    used = tuple(_use(machine, demands) for machine in machines)
+    return Fit(verdict, tuple(unplaced), risky, used)
 
 
 def _machines(nodes: Sequence[NodeFacts]) -> Iterator[_Machine]:

@@ -19,9 +19,9 @@ def fit_values(workloads: Sequence[WorkloadFacts], nodes: Sequence[NodeFacts]) -
     """Compute where pods go.
 
     `verdict` is `fits`, `depends` (on the order in which pods come) or `unschedulable`; `unplaced` are the
-    workloads with pods for which no node is left, `stuck` those whose rollout waits for ever for room for
-    one pod more, `nodes` a placement. A workload that no node takes by labels and taints, or that asks for
-    a device that no node declares, is left out: that is another
+    workloads with pods for which no node is left, `risky` those that an unlucky order leaves without, `stuck`
+    those whose rollout waits for ever for room for one pod more, `nodes` a placement. A workload that no node
+    takes by labels and taints, or that asks for a device that no node declares, is left out: that is another
     question, with another answer.
     """
     offered = {name for node in nodes for name in node.allocatable}
@@ -34,6 +34,7 @@ def fit_values(workloads: Sequence[WorkloadFacts], nodes: Sequence[NodeFacts]) -
     return {
         "verdict": found.verdict.value,
         "unplaced": _unplaced(found),
+        "risky": [str(workload) for workload in found.risky],
         "stuck": _stuck(demands, workloads, nodes) if found.verdict is not FitVerdict.UNSCHEDULABLE else [],
         "nodes": [_node(node) for node in found.nodes],
     }

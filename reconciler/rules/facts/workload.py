@@ -79,11 +79,21 @@ class WorkloadFacts:
             "perNode": self.scale.per_node,
             "requests": dict(self.pod.requests),
             "limits": dict(self.pod.limits),
+            "podResources": {
+                which: dict(as_mapping(dig(pod, "resources", which))) for which in ("requests", "limits")
+            },
             "overhead": dict(self.pod.overhead),
             "total": dict(self.total),
             "nodes": [node.name for node in self.candidates],
             "refusals": [{"node": node, "reason": reason} for node, reason in self.refusals],
             "runtimeClass": str(pod.get("runtimeClassName") or ""),
+            "hostPaths": _volumes(pod, self.pod.path, "hostPath", "path", "path"),
+            "claims": _volumes(pod, self.pod.path, "persistentVolumeClaim", "claimName", "name"),
+            "hostNamespaces": [
+                {"name": name, "fieldPath": format_field_path((*self.pod.path, name))}
+                for name in ("hostNetwork", "hostPID", "hostIPC")
+                if pod.get(name) is True
+            ],
             "podLabels": self.pod_labels,
             "podPath": format_field_path(self.pod.path),
             "pod": pod,
@@ -181,8 +191,28 @@ def _container_values(container: Container) -> dict[str, Any]:
         "fieldPath": format_field_path(container.field_path),
         "requests": dict(container.requests),
         "limits": dict(container.limits),
+        "privileged": dig(container.spec, "securityContext", "privileged") is True,
+        "addedCapabilities": [
+            str(name).upper().removeprefix("CAP_")
+            for name in as_list(dig(container.spec, "securityContext", "capabilities", "add"))
+        ],
         "spec": container.spec,
     }
+
+
+def _volumes(
+    pod: Mapping[str, Any], path: FieldPath, source: str, field: str, name: str
+) -> list[dict[str, str]]:
+    """Return the volumes of one type, by the field that names what they mount."""
+    return [
+        {
+            "volume": str(as_mapping(volume).get("name") or ""),
+            name: str(as_mapping(volume)[source][field]),
+            "fieldPath": format_field_path((*path, "volumes", index, source, field)),
+        }
+        for index, volume in enumerate(as_list(pod.get("volumes")))
+        if dig(volume, source, field)
+    ]
 
 
 def _strings(value: Any, without: frozenset[str] = frozenset()) -> dict[str, str]:
