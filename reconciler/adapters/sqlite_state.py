@@ -242,8 +242,10 @@ class StateStore:
         self._clock = clock
         self._inode = path.stat().st_ino
         self.loss = loss
-        site = connection.execute("SELECT value FROM meta WHERE key = 'site'").fetchone()[0]
-        self.site = str(site)
+        row = connection.execute("SELECT value FROM meta WHERE key = 'site'").fetchone()
+        if row is None:
+            raise StateError(f"{path} is being made; nothing is in it yet", code="state-missing")
+        self.site = str(row[0])
         self._outbox = SqliteOutbox(connection, site=self.site, clock=clock, limits=limits)
 
     @classmethod

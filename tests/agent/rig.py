@@ -21,11 +21,11 @@ ROOT = Path(__file__).parents[2]
 SITE = "corner-shop"
 
 
-def config_map(name: str, value: str = "1") -> dict[str, Any]:
+def config_map(name: str, value: str = "1", *, namespace: str = "default") -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": name, "namespace": "default"},
+        "metadata": {"name": name, "namespace": namespace},
         "data": {"value": value},
     }
 

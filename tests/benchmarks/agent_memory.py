@@ -1,0 +1,191 @@
+"""The memory of an agent that has applied 20 objects and is idle.
+
+Counted as the summed proportional set size (PSS) of the process and all its descendants, git among them,
+from `/proc/PID/smaps_rollup`: what the machine would get back if the agent ended. Pages that other running
+programs share (the interpreter, where another Python runs too) are counted in part, so the resident size
+(RSS), which counts them whole, is printed beside it.
+
+    python -m tests.benchmarks.agent_memory [--kubeconfig FILE] [--seconds N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.agent.status import read_status
+from reconciler.errors import StateError
+
+ROOT = Path(__file__).parents[2]
+SITE = "bench"
+OBJECTS = 20
+
+_FLEET = "{apiVersion: wayside.dev/v1alpha1, kind: Fleet, metadata: {name: bench}}\n"
+_SITE = f"""\
+apiVersion: wayside.dev/v1alpha1
+kind: Site
+metadata: {{name: {SITE}}}
+spec:
+  platform: k3s
+  kubernetesVersion: "1.33"
+  nodes:
+    - name: node-0
+      architecture: linux/amd64
+      allocatable: {{cpu: "4", memory: 4Gi}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Memory of a process tree in MiB; the most that was seen while it was idle, and during the sync."""
+
+    idle_pss: float
+    idle_rss: float
+    sync_pss: float
+    processes: int
+
+
+def make_fleet(folder: Path) -> None:
+    """Make a repository with one site of 20 objects of four kinds."""
+    site = folder / "sites" / SITE
+    site.mkdir(parents=True)
+    (folder / "fleet.yaml").write_text(_FLEET)
+    (site / "site.yaml").write_text(_SITE)
+    objects = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bench"}}]
+    for number in range(OBJECTS - 1):
+        name = {"name": f"thing-{number}", "namespace": "bench"}
+        match number % 3:
+            case 0:
+                objects.append(
+                    {"apiVersion": "v1", "kind": "ConfigMap", "metadata": name, "data": {"text": "x" * 2000}}
+                )
+            case 1:
+                objects.append({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": name})
+            case _:
+                objects.append(
+                    {
+                        "apiVersion": "v1",
+                        "kind": "Service",
+                        "metadata": name,
+                        "spec": {"ports": [{"port": 80}], "selector": {"app": "thing"}},
+                    }
+                )
+    (site / "objects.yaml").write_text("\n---\n".join(json.dumps(thing) for thing in objects))
+    (site / "kustomization.yaml").write_text("resources: [objects.yaml]\n")
+    for command in (
+        ("init", "--quiet", "--initial-branch=main"),
+        ("add", "--all"),
+        ("-c", "user.name=b", "-c", "user.email=b@example.org", "commit", "--quiet", "--message=one"),
+    ):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+
+
+def tree(pid: int) -> list[int]:
+    """Return a process and all its descendants."""
+    children: dict[int, list[int]] = {}
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError, IndexError):
+            fields = place.read_text().rpartition(")")[2].split()
+            children.setdefault(int(fields[1]), []).append(int(place.parent.name))
+    found = [pid]
+    for parent in found:
+        found += children.get(parent, [])
+    return found
+
+
+def memory(pid: int) -> tuple[float, float, int]:
+    """Return PSS and RSS in MiB of a process tree, and how many processes it has."""
+    pss = rss = count = 0
+    for member in tree(pid):
+        with suppress(OSError):
+            rows = dict(
+                line.split(":", 1)
+                for line in Path(f"/proc/{member}/smaps_rollup").read_text().splitlines()[1:]
+            )
+            pss += int(rows["Pss"].split()[0])
+            rss += int(rows["Rss"].split()[0])
+            count += 1
+    return pss / 1024, rss / 1024, count
+
+
+@contextmanager
+def running_agent(folder: Path, target: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `wayside agent` on a fleet made for it."""
+    make_fleet(folder / "fleet")
+    with (folder / "agent.log").open("wb") as log:
+        agent = subprocess.Popen(
+            [
+                *(sys.executable, "-P", "-m", "reconciler", "agent", "--repo", str(folder / "fleet")),
+                *("--site", SITE, "--state", str(folder / "state"), "--target", target),
+                *("--sink", f"file:{folder / 'events.ndjson'}"),
+            ],
+            stderr=log,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+    try:
+        yield agent
+    finally:
+        agent.terminate()
+        agent.wait(10)
+
+
+def measure(folder: Path, target: str, *, seconds: float) -> Figures:
+    """Run an agent until it has applied everything, and look at its memory while it is idle.
+
+    Raises:
+        TimeoutError: It did not apply everything within a minute.
+    """
+    with running_agent(folder, target) as agent:
+        peak = 0.0
+        deadline = time.monotonic() + 60
+        while True:
+            peak = max(peak, memory(agent.pid)[0])
+            with suppress(StateError):
+                status = read_status(folder / "state")
+                if status.applied and not status.pending:
+                    break
+            if time.monotonic() > deadline:
+                raise TimeoutError((folder / "agent.log").read_text()[-2000:])
+        time.sleep(0.5)
+        samples = []
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            samples.append(memory(agent.pid))
+            time.sleep(0.1)
+    return Figures(
+        idle_pss=max(sample[0] for sample in samples),
+        idle_rss=max(sample[1] for sample in samples),
+        sync_pss=peak,
+        processes=max(sample[2] for sample in samples),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--kubeconfig", help="apply to this cluster instead of a folder")
+    parser.add_argument("--seconds", type=float, default=5.0, help="how long to look")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        (folder / "manifests").mkdir()
+        target = (
+            f"kubeconfig:{options.kubeconfig}" if options.kubeconfig else f"directory:{folder / 'manifests'}"
+        )
+        figures = measure(folder, target, seconds=options.seconds)
+    sys.stdout.write(
+        f"{OBJECTS} objects applied, idle: {figures.idle_pss:.1f} MiB PSS, {figures.idle_rss:.1f} MiB RSS,"
+        f" {figures.processes} process(es); at most {figures.sync_pss:.1f} MiB PSS during the sync\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
