@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 from reconciler.documents import yaml
 from reconciler.documents.tree import EntryType, FileTree
@@ -15,13 +15,22 @@ from reconciler.model.digest import digest_value
 from reconciler.model.finding import Finding, Severity
 from reconciler.model.fleet import Fleet
 from reconciler.model.lock import ImagesLock
+from reconciler.model.resource import Manifest
 from reconciler.model.verdict import Verdict
 from reconciler.pipeline.desired import Desired
+from reconciler.rules.admission.pack import AdmissionPack, is_admission
 from reconciler.rules.builtin import PREFIX, builtin_documents, read_builtin
 from reconciler.rules.defaults import Defaulter
 from reconciler.rules.pack import RulePack
 
 __all__ = ["Rulebook", "policy_documents"]
+
+
+#: Who applies at a site, as admission policies see it.
+_AGENT: Mapping[str, Any] = {
+    "username": "system:serviceaccount:wayside-system:wayside-agent",
+    "groups": ["system:serviceaccounts", "system:serviceaccounts:wayside-system", "system:authenticated"],
+}
 
 
 class Rulebook:
@@ -40,15 +49,20 @@ class Rulebook:
         *,
         fleet: Fleet,
         pack: RulePack,
+        admission: Mapping[tuple[int, int], AdmissionPack],
+        params: tuple[Manifest, ...],
         lock: ImagesLock | None,
         findings: tuple[Finding, ...],
         blocking: tuple[Finding, ...],
     ) -> None:
         self.fleet = fleet
         self.lock = lock
-        self.findings = (*findings, *pack.findings)
+        found = [*findings, *pack.findings, *(f for one in admission.values() for f in one.findings)]
+        self.findings = tuple(dict.fromkeys(found))
         self.blocking = blocking
         self.pack = pack
+        self._admission = admission
+        self._params = params
         self._defaulters: dict[tuple[int, int], Defaulter] = {}
 
     @classmethod
@@ -70,7 +84,25 @@ class Rulebook:
             return read_builtin(path) if path.startswith(PREFIX) else tree.read(path)
 
         pack = RulePack.load([*builtin_documents(), *own], fleet=fleet, engine=engine, read=read)
-        return cls(fleet=fleet, pack=pack, lock=lock, findings=(*findings, *blocking), blocking=blocking)
+        policies = [document for document in own if is_admission(document.value)]
+        # What else stands beside the policies may be their parameters.
+        params = tuple(d.value for d in own if isinstance(d.value, dict) and d not in policies)
+        admission = {
+            version: AdmissionPack.load(
+                policies, kubernetes=f"{version[0]}.{version[1]}", engine=engine, read=read
+            )
+            for version in sorted({site.kubernetes_version for site in fleet.sites.values()})
+            if policies
+        }
+        return cls(
+            fleet=fleet,
+            pack=pack,
+            admission=admission,
+            params=params,
+            lock=lock,
+            findings=(*findings, *blocking),
+            blocking=blocking,
+        )
 
     def judge(self, desired: Desired, *, at: datetime.datetime) -> Verdict:
         """Judge a site's desired set, with the API server's defaults added, as admission sees it.
@@ -85,7 +117,15 @@ class Rulebook:
             defaulter = self._defaulters[site.kubernetes_version] = Defaulter(site.kubernetes_version)
         seen = tuple(defaulter.apply(resource) for resource in desired.resources)
         review = self.pack.review(site, seen, fleet=self.fleet, lock=self.lock, at=at)
-        violations = (*desired.violations, *review.violations)
+        violations = [*desired.violations, *review.violations]
+        not_checked = list(review.not_checked)
+        rules_digest = self.pack.digest
+        admission = self._admission.get(site.kubernetes_version)
+        if admission is not None:
+            answer = admission.review(seen, params=(*self._params, site.manifest), user_info=_AGENT)
+            violations += answer.violations
+            not_checked += answer.not_checked
+            rules_digest = digest_value([rules_digest, admission.digest])
         allowed = not any(violation.severity.at_least(self.fleet.rules.fail_on) for violation in violations)
         inputs = digest_value([site.manifest, [resource.manifest for resource in seen]])
         outcome = [
@@ -94,11 +134,11 @@ class Rulebook:
         return Verdict(
             site=site.name,
             allowed=allowed,
-            violations=violations,
-            not_checked=tuple(review.not_checked),
+            violations=tuple(violations),
+            not_checked=tuple(not_checked),
             inputs_digest=inputs,
-            rules_digest=self.pack.digest,
-            verdict_digest=digest_value([inputs, self.pack.digest, allowed, outcome]),
+            rules_digest=rules_digest,
+            verdict_digest=digest_value([inputs, rules_digest, allowed, outcome]),
         )
 
 

@@ -170,3 +170,53 @@ def test_the_result_can_go_to_a_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert check(tmp_path, "--format", "json", "--output", str(target)) == 0
     assert capsys.readouterr().out == ""
     assert json.loads(target.read_text())["kind"] == "CheckReport"
+
+
+POLICY = """\
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: few-replicas}
+spec:
+  matchConstraints:
+    resourceRules: [{apiGroups: [apps], apiVersions: [v1], operations: [CREATE], resources: [deployments]}]
+  validations:
+    - expression: object.spec.replicas <= 5
+      messageExpression: "'at most 5 replicas, found ' + string(object.spec.replicas)"
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: few-replicas}
+spec: {policyName: few-replicas, validationActions: [Deny]}
+"""
+
+
+def test_an_admission_policy_of_the_fleet_sees_defaulted_objects(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # `replicas` is not set anywhere: without the API server's default, the expression would fail.
+    write_fleet(tmp_path, {"policies/few-replicas.yaml": POLICY})
+    assert check(tmp_path) == 0, capsys.readouterr().out
+
+
+def test_an_admission_policy_refuses_in_the_api_server_s_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlay = "resources: [../../bases/pos]\nnamespace: shop\nreplicas: [{name: pos, count: 9}]\n"
+    write_fleet(tmp_path, {"policies/few-replicas.yaml": POLICY, "sites/market/kustomization.yaml": overlay})
+    assert check(tmp_path, "--format", "json") == 1
+    document = json.loads(capsys.readouterr().out)
+    refusals = [finding for finding in document["findings"] if "at most 5" in finding["message"]]
+    assert [finding["sites"] for finding in refusals] == [["market"]]
+    assert refusals[0]["message"].endswith("denied request: at most 5 replicas, found 9")
+
+
+def test_an_admission_policy_that_does_not_compile_lets_nothing_pass(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = POLICY.replace("object.spec.replicas <= 5", "objekt.spec.replicas <= 5")
+    write_fleet(tmp_path, {"policies/few-replicas.yaml": broken})
+    assert check(tmp_path, "--format", "json") == 1
+    document = json.loads(capsys.readouterr().out)
+    assert {site["verdict"] for site in document["sites"]} == {"refused"}
+    locations = {finding["location"]["path"] for finding in document["findings"]}
+    assert "policies/few-replicas.yaml" in locations
