@@ -33,6 +33,7 @@ __all__ = [
 
 #: Files larger than this are refused; a manifest is never this large.
 MAX_FILE_BYTES = 16 * 1024 * 1024
+_DEEPEST = 64
 
 
 class TreeError(SourceError):
@@ -300,6 +301,13 @@ def walk(tree: FileTree, path: str = "") -> Iterator[str]:
     Raises:
         TreeError: There is no such directory, or a symlink on the way leaves the tree.
     """
+    if path.count("/") > _DEEPEST:
+        raise TreeError(
+            f"expected at most {_DEEPEST} directories inside each other, found more at {path[:80]!r}",
+            path=path,
+            code="path-outside",
+            hint="remove the symlink that leads back to a directory above it",
+        )
     for name in tree.list(path):
         child = f"{path}/{name}" if path else name
         if tree.entry_type(child) is EntryType.DIRECTORY:

@@ -16,6 +16,7 @@ from reconciler.documents.tree import (
     WorkingTree,
     blob_id,
     find_root,
+    walk,
 )
 from reconciler.errors import SourceError
 
@@ -234,6 +235,14 @@ def test_a_missing_object_is_said_and_reading_goes_on(repository: Path) -> None:
         with pytest.raises(TreeError, match="git has no object"):
             tree.read("bases/b.yaml")
         assert tree.read("fleet.yaml") == b"a: 1\n"
+
+
+def test_a_walk_sees_every_file_once_and_notices_a_circle(repository: Path) -> None:
+    tree = WorkingTree(repository)
+    assert list(walk(tree, "sites/one")) == ["sites/one/site.yaml", "sites/one/ä x.txt"]
+    (repository / "sites/one/up").symlink_to("..")
+    with pytest.raises(TreeError, match="expected at most 64 directories"):
+        list(walk(tree, "sites/one"))
 
 
 def test_the_root_is_the_fleet_before_the_repository(repository: Path) -> None:
