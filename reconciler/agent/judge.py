@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from reconciler import __version__
 from reconciler.agent.assessment import Allowed, Assessment, Held, Reason, Refused, Suspended
 from reconciler.agent.revision import Digests, SiteRevision
+from reconciler.agent.version import satisfies
 from reconciler.documents.tree import FileTree
 from reconciler.fleet.loading import load_fleet
 from reconciler.model.finding import Finding, Severity
@@ -30,6 +31,13 @@ def judge_site(tree: FileTree, revision: Revision, site_name: str) -> Assessment
     load = load_fleet(tree)
     if load.fleet is None:
         return _refused(revision, "invalid", load.findings)
+    if not satisfies(__version__, load.fleet.requires):
+        return Held(
+            revision.commit,
+            "AgentVersion",
+            f"the fleet requires wayside {load.fleet.requires}, this agent is {__version__}",
+            "upgrade the agent; until then the site stays on its last good revision",
+        )
     site = load.fleet.sites.get(site_name)
     if site is None:
         broken = [finding for finding in load.findings if finding.severity is Severity.ERROR]

@@ -100,7 +100,7 @@ class Agent:
         self._target: tuple[object, Target] | None = None
         self._interval = settings.interval or _DEFAULT_INTERVAL
         self._known = ""
-        self._seen: Assessment | None = None
+        self._nothing_new = False
         self._failures = 0
 
     def close(self) -> None:
@@ -142,7 +142,7 @@ class Agent:
         try:
             ending = self._round()
             # A repository with nothing new, or out of reach, is no reason to leave the site bent.
-            if isinstance(self._seen, Unchanged | Unavailable):
+            if self._nothing_new:
                 drifted = self._syncer.correct_drift(self._state())
                 ending = drifted if ending is Ending.FINE else ending
             if self._sink is not None:
@@ -176,6 +176,9 @@ class Agent:
                 self._log.info("stopped in the middle of a sync; the next start goes on from here")
             else:
                 self._log.info("stopped")
+            finally:
+                # What follows is bounded by itself.
+                signal.setitimer(signal.ITIMER_REAL, 0)
         return 0
 
     def _loop(self, delivery: Delivery | None) -> None:
@@ -195,15 +198,21 @@ class Agent:
                 self._urgent.clear()
                 ending = self._guarded(self._round)
                 poll = self._clock.monotonic() + self._delay(ending)
+                if ending is Ending.FINE and not self._nothing_new:
+                    # Everything at the site was just looked at.
+                    drift = max(drift, self._clock.monotonic() + self._drift_delay())
                 wait([self._stop], _LEAST_PAUSE)
-            if now >= drift or urgent:
+            if self._clock.monotonic() >= drift or urgent:
                 self._guarded(lambda: self._syncer.correct_drift(self._state()))
-                drift = self._clock.monotonic() + jittered(self._settings.drift_interval, self._rng)
+                drift = self._clock.monotonic() + self._drift_delay()
             if now >= beat:
                 self._guarded(self._heartbeat)
                 beat = self._clock.monotonic() + jittered(self._settings.heartbeat_interval, self._rng)
             if delivery is not None:
                 delivery.notify()
+
+    def _drift_delay(self) -> float:
+        return jittered(self._settings.drift_interval, self._rng)
 
     def _delay(self, ending: Ending) -> float:
         """Return the seconds until the next look at the repository."""
@@ -263,7 +272,7 @@ class Agent:
         )
 
     def _remember(self, assessment: Assessment, ending: Ending) -> None:
-        self._seen = assessment
+        self._nothing_new = isinstance(assessment, Unchanged | Unavailable)
         if isinstance(assessment, Allowed) and self._settings.interval is None:
             self._interval = assessment.revision.sync.interval
         if not isinstance(assessment, Unavailable) and ending in {Ending.FINE, Ending.REFUSED}:

@@ -119,9 +119,14 @@ class Syncer:
         attempt = store.attempt()
         if revision is None or attempt is None or revision.sync.drift == "ignore":
             return Ending.FINE
-        half_done = attempt.phase == "applying" or (attempt.phase == "failed" and not revision.sync.rollback)
-        if attempt.phase == "suspended" or half_done:
-            return Ending.FINE
+        match attempt.phase:
+            case "suspended":
+                return Ending.FINE
+            case "applying" if _SOURCE not in store.faults():
+                # The sync that was broken off goes on by itself; without the repository, the way is back.
+                return Ending.FINE
+            case "failed" if not revision.sync.rollback:
+                return Ending.FINE
         try:
             target = self.open_target(revision)
             observed, plan = self._plan(store, target, revision)
@@ -134,7 +139,7 @@ class Syncer:
                     if tx.end_fault(_DRIFT):
                         tx.emit(EventType.DRIFT_CORRECTED, {"commit": revision.commit})
                     tx.end_fault(_TARGET)
-                self._observe_health(store, target, plan, observed)
+                self._observe_health(store, _condition(target, Outcome(results=()), observed, plan))
                 return Ending.FINE
             names = ", ".join(str(change.id) for change in changes[:5])
             with store.transaction() as tx:
@@ -149,6 +154,7 @@ class Syncer:
         with store.transaction() as tx:
             if outcome.complete and tx.end_fault(_DRIFT):
                 tx.emit(EventType.DRIFT_CORRECTED, {"commit": revision.commit})
+        self._observe_health(store, _condition(target, outcome, observed, plan))
         return Ending.FINE if outcome.complete else Ending.FAILED
 
     def _apply(self, store: StateStore, revision: SiteRevision) -> Ending:
@@ -156,6 +162,11 @@ class Syncer:
         same = attempt is not None and attempt.commit == revision.commit
         if same and attempt is not None and attempt.phase == "rolledback":
             return Ending.REFUSED
+        good = store.good()
+        settled = same and attempt is not None and attempt.phase == "applied"
+        if settled and good is not None and good.content == revision.to_bytes():
+            # Asked for again: there is nothing to apply, only what somebody may have bent.
+            return self.correct_drift(store)
         failures = attempt.failures if same and attempt is not None else 0
         reason = attempt.reason if same and attempt is not None else ""
         try:
@@ -174,7 +185,10 @@ class Syncer:
                     tx.set_condition(Condition("Progressing", "Applying", f"{len(changes)} changes"))
                     if not begun:
                         tx.emit(EventType.SYNC_PLANNED, report.planned(revision, changes))
-            self.log.info("sync planned", commit=revision.commit, **report.counts(c.action for c in changes))
+            if changes:
+                self.log.info(
+                    "sync planned", commit=revision.commit, **report.counts(c.action for c in changes)
+                )
             outcome = self._execute(store, target, revision, plan)
         except TargetUnreachable as err:
             return self._target_failed(store, err)
@@ -264,9 +278,12 @@ class Syncer:
         try:
             target = self.open_target(good)
             _, plan = self._plan(store, target, good)
-            self._execute(store, target, good, plan)
+            outcome = self._execute(store, target, good, plan)
         except TargetError as err:
             self._target_failed(store, err)
+            return Ending.FAILED
+        # What is still missing is what the next look for drift finds.
+        self.log.info("went back", to=good.commit, complete=outcome.complete)
         return Ending.FAILED
 
     def _fail(self, store: StateStore, revision: SiteRevision, failures: int, failure: _Failure) -> Ending:
@@ -377,18 +394,14 @@ class Syncer:
                 tx.set_condition(Condition("Unknown", "TargetUnreachable", err.message))
         return Ending.UNREACHABLE
 
-    def _observe_health(self, store: StateStore, target: Target, plan: Plan, observed: Observed) -> None:
+    def _observe_health(self, store: StateStore, condition: Condition) -> None:
         """Renew the site's state from live objects, where nothing more important is to be said."""
         current = store.condition()
         attempt = store.attempt()
         if attempt is None or attempt.phase != "applied":
             return
-        condition = _condition(target, Outcome(results=()), observed, plan)
-        if current is None or (current.state, current.reason, current.message) != (
-            condition.state,
-            condition.reason,
-            condition.message,
-        ):
+        said = ("", "", "") if current is None else (current.state, current.reason, current.message)
+        if said != (condition.state, condition.reason, condition.message):
             with store.transaction() as tx:
                 tx.set_condition(condition)
 

@@ -25,8 +25,8 @@ _LARGEST_ANSWER = 256 * 1024 * 1024
 _LARGEST_COMPLAINT = 16 * 1024
 
 
-class Cancelled(Exception):
-    """The agent is to stop, so nobody waits for the answer."""
+class Cancelled(BaseException):
+    """The agent is to stop. No failure of a step: nothing but the end of the agent catches it."""
 
 
 def ask(
