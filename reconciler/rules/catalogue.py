@@ -55,7 +55,9 @@ def _index(policies: Sequence[SitePolicy]) -> str:
         "|---|---|---|---|",
     ]
     for policy in sorted(policies, key=lambda policy: policy.name):
-        scope = {"Site": "a site", "Workload": "a workload", "Image": "an image"}[policy.scope.value]
+        scope = {"Site": "a site", "Resource": "an object", "Workload": "a workload", "Image": "an image"}[
+            policy.scope.value
+        ]
         off = "" if policy.enabled else " Off by default."
         lines.append(
             f"| [`{policy.name}`]({policy.name}.md) | {policy.severity.value} | {scope} "

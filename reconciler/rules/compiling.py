@@ -10,7 +10,7 @@ from reconciler.model.fieldpath import FieldPath
 from reconciler.model.fleet import RuleSetting
 from reconciler.rules.cel.errors import CelCompileError
 from reconciler.rules.expressions import Compiled, Compiler, Engine
-from reconciler.rules.judge import SITE_WIDE, CompiledRule, CompiledValidation
+from reconciler.rules.judge import SITE_WIDE, CompiledRule, CompiledValidation, SiteReads
 from reconciler.rules.parsing import parse_parameter
 from reconciler.rules.policy import Expression, Scope, SitePolicy
 
@@ -18,6 +18,7 @@ __all__ = ["CompileProblem", "RuleCompiler"]
 
 _OF_SCOPE: Mapping[Scope, frozenset[str]] = {
     Scope.SITE: frozenset(),
+    Scope.RESOURCE: frozenset({"object"}),
     Scope.WORKLOAD: frozenset({"workload", "object"}),
     Scope.IMAGE: frozenset({"workload", "object", "image"}),
 }
@@ -183,9 +184,7 @@ def _refuse_cycles(
         before.add(variable.name)
 
 
-def _site_reads(
-    expressions: Iterable[Compiled],
-) -> tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]:
+def _site_reads(expressions: Iterable[Compiled]) -> SiteReads:
     found: dict[str, set[tuple[str, ...]]] = {}
     for compiled in expressions:
         for name, paths in compiled.reads.items():

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.model.fieldpath import FieldPath, parse_field_path
-from reconciler.model.finding import Severity, Violation
+from reconciler.model.finding import NotChecked, Severity, Violation
 from reconciler.model.resource import ResourceId, split_api_version
 from reconciler.rules.cel.errors import CelEvaluationError
 from reconciler.rules.expressions import Compiled
 from reconciler.rules.facts.plain import as_mapping
 from reconciler.rules.policy import SitePolicy, Validation
 
-__all__ = ["CompiledRule", "CompiledValidation", "Outcome", "Subject", "judge"]
+__all__ = ["CompiledRule", "CompiledValidation", "Outcome", "SiteReads", "Subject", "judge"]
+
+
+#: Site-wide variables, and the paths at which they are read.
+SiteReads = tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class CompiledRule:
     variables: Mapping[str, Compiled]
     exemptions: tuple[tuple[Compiled, str], ...]
     validations: tuple[CompiledValidation, ...]
-    reads: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]
+    reads: SiteReads
 
     def severity_of(self, validation: Validation | None) -> Severity:
         """Return how bad it is when a validation fails."""
@@ -76,7 +80,7 @@ class Outcome:
     """What a rule says of a subject: violations, and reasons why it was not judged."""
 
     violations: tuple[Violation, ...] = ()
-    not_checked: tuple[str, ...] = ()
+    not_checked: tuple[NotChecked, ...] = ()
 
 
 def judge(rule: CompiledRule, subject: Subject) -> Outcome:
@@ -88,7 +92,7 @@ def judge(rule: CompiledRule, subject: Subject) -> Outcome:
         except CelEvaluationError as err:
             return Outcome((_broken(rule, subject, None, err),))
         if exempt:
-            return Outcome(not_checked=(reason,))
+            return Outcome(not_checked=(NotChecked(rule.policy.name, reason, (), subject.resource),))
     violations: list[Violation] = []
     for validation in rule.validations:
         try:
@@ -239,6 +243,7 @@ SITE_WIDE = frozenset(
         "references",
         "resources",
         "site",
+        "storageClasses",
         "usage",
         "workloads",
     }

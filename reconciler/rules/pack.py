@@ -6,8 +6,8 @@ import datetime
 import difflib
 import hashlib
 import json
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -23,10 +23,10 @@ from reconciler.rules.cel import default_engine
 from reconciler.rules.compiling import RuleCompiler
 from reconciler.rules.expressions import Engine
 from reconciler.rules.facts.kinds import BUILT_IN
-from reconciler.rules.facts.workload import WorkloadFacts
-from reconciler.rules.judge import CompiledRule, Outcome, Subject, judge
+from reconciler.rules.grouping import Questions, RuleGroup, group_rules
+from reconciler.rules.judge import CompiledRule, Outcome, judge
 from reconciler.rules.parsing import parse_policy
-from reconciler.rules.policy import KIND, Scope, SitePolicy
+from reconciler.rules.policy import KIND, SitePolicy
 from reconciler.rules.subjects import SiteSubjects, SubjectMemo, plain
 from reconciler.rules.waivers import Waived, apply_waivers
 
@@ -77,6 +77,7 @@ class RulePack:
         self.rules = tuple(rules)
         self.findings = tuple(findings)
         self.memo = SubjectMemo()
+        self._groups = group_rules(self.rules)
         self._fleet = fleet
         self._broken = tuple(broken)
         self.digest = _digest(fleet, policies, broken, engine)
@@ -142,29 +143,21 @@ class RulePack:
         violations: list[Violation] = list(self._broken)
         violations += self._fact_problems(subjects)
         not_checked: list[NotChecked] = []
-        for rule in self.rules:
-            if not rule.policy.sites.matches(site.name, site.labels):
+        for group in self._groups:
+            if not group.sites.matches(site.name, site.labels):
                 continue
-            for subject, outcome in self._ask(rule, subjects):
+            for outcome in self._ask(group, subjects):
                 violations += outcome.violations
-                not_checked += (
-                    NotChecked(rule.policy.name, reason, (site.name,), subject.resource)
-                    for reason in outcome.not_checked
-                )
+                not_checked += (replace(item, sites=(site.name,)) for item in outcome.not_checked)
         counted, waived = apply_waivers(violations, self._fleet.rules.waivers, site=site.name, at=at)
         counted.sort(key=_order)
         return RuleReview(tuple(counted), tuple(waived), tuple(dict.fromkeys(not_checked)))
 
-    def _ask(self, rule: CompiledRule, subjects: SiteSubjects) -> list[tuple[Subject, Outcome]]:
-        """Ask a rule about every subject of a site; equal questions are asked once for all sites."""
-        site_key = tuple(subjects.key(name, paths) for name, paths in rule.reads)
-        name = rule.policy.name
-        answers = []
-        for subject, key in _subjects(rule.policy, subjects):
-            outcome: Outcome = self.memo.share((name, key, site_key), partial(judge, rule, subject))
-            if outcome.violations or outcome.not_checked:
-                answers.append((subject, outcome))
-        return answers
+    def _ask(self, group: RuleGroup, subjects: SiteSubjects) -> Iterator[Outcome]:
+        """Ask rules about every subject of a site; equal questions are asked once for all sites."""
+        site_key = (group.number, *(subjects.key(name, paths) for name, paths in group.reads))
+        for questions, key in group.subjects(subjects):
+            yield self.memo.share((key, site_key), partial(_answer, questions))
 
     def _fact_problems(self, subjects: SiteSubjects) -> list[Violation]:
         setting = self._fleet.rules.rules.get(FACTS_RULE, RuleSetting())
@@ -182,35 +175,15 @@ class RulePack:
         ]
 
 
-def _subjects(policy: SitePolicy, subjects: SiteSubjects) -> Iterable[tuple[Subject, Hashable]]:
-    if policy.scope is Scope.SITE:
-        yield Subject({}, subjects.value), None
-        return
-    for workload in subjects.workloads:
-        if not policy.subjects.matches(workload.id, workload.labels):
-            continue
-        if policy.scope is Scope.WORKLOAD:
-            yield _of_workload(workload, subjects), id(workload)
-            continue
-        for index, image in enumerate(workload.images):
-            subject = Subject(
-                {"workload": workload.values, "object": workload.manifest, "image": image.facts},
-                subjects.value,
-                workload.id,
-                image.field_path,
-                workload.pod.path,
-            )
-            yield subject, (id(workload), index)
-
-
-def _of_workload(workload: WorkloadFacts, subjects: SiteSubjects) -> Subject:
-    return Subject(
-        {"workload": workload.values, "object": workload.manifest},
-        subjects.value,
-        workload.id,
-        (),
-        workload.pod.path,
-    )
+def _answer(questions: Questions) -> Outcome:
+    """Ask all rules of a group about one subject."""
+    violations: list[Violation] = []
+    not_checked: list[NotChecked] = []
+    for rule, subject in questions():
+        outcome = judge(rule, subject)
+        violations += outcome.violations
+        not_checked += outcome.not_checked
+    return Outcome(tuple(violations), tuple(not_checked))
 
 
 def _order(violation: Violation) -> tuple[object, ...]:

@@ -80,7 +80,7 @@ def _rule_id(root: Reader) -> str:
 def _spec(spec: Reader, name: str, source: Mapping[str, Any], *, path: str, index: int) -> SitePolicy:
     scope_text = spec.choice("scope", tuple(scope.value for scope in Scope))
     if not scope_text and "scope" not in spec:
-        spec.problem(message="expected a scope, found none", hint="one of Site, Workload, Image")
+        spec.problem(message="expected a scope, found none", hint="one of Site, Resource, Workload, Image")
     scope = Scope(scope_text) if scope_text else Scope.SITE
     sites, subjects = _match(spec.mapping("match"), scope)
     validations = tuple(_validation(item, scope) for item in spec.items("validations"))

@@ -30,9 +30,10 @@ KIND = "SitePolicy"
 
 
 class Scope(enum.Enum):
-    """What a rule is asked about: once for a site, for each workload, or for each image of each workload."""
+    """What a rule is asked about: a site, each object, each workload, or each image of each workload."""
 
     SITE = "Site"
+    RESOURCE = "Resource"
     WORKLOAD = "Workload"
     IMAGE = "Image"
 

@@ -95,7 +95,7 @@ class SiteSubjects:
         pod_paths: PodPaths = BUILT_IN,
     ) -> None:
         self._site = site
-        self._resources = resources
+        self.resources = self._resources = resources
         self._fleet = fleet
         self._memo = memo
         self._lock = memo.lock(lock)
@@ -123,7 +123,9 @@ class SiteSubjects:
             case "references":
                 return self._references
             case "claims":
-                return claim_values(self._resources)
+                return self._claims
+            case "storageClasses":
+                return self._storage_classes
             case "overlaps":
                 return self._overlaps
             case _:
@@ -140,8 +142,14 @@ class SiteSubjects:
                 return (tuple(map(id, self.workloads)), id(self.nodes))
             case "nodes":
                 return id(self.nodes)
-            case "resources" | "references" | "claims":
-                return self._resources_key
+            case "resources":
+                return tuple(key for _, key in self.objects)
+            case "references":
+                return fingerprint(self._references)
+            case "claims":
+                return fingerprint(self._claims)
+            case "storageClasses":
+                return fingerprint(self._storage_classes)
             case _:
                 return None
 
@@ -160,17 +168,17 @@ class SiteSubjects:
         scalers = autoscalers(self._resources)
         shared = (id(self.nodes), id(self._lock), fingerprint(classes))
         found = []
-        for resource in self._resources:
+        for resource, (manifest, manifest_key) in zip(self._resources, self.objects, strict=True):
             rid = resource.id
             path = self._pod_paths.get((rid.group, rid.kind))
             if path is None:
                 continue
             defaults = self._container_defaults.get(rid.namespace, ())
             scaler = scalers.get((rid.group, rid.kind, rid.namespace, rid.name))
-            key = ("workload", _manifest_key(resource.manifest), scaler, fingerprint(defaults), *shared)
+            key = ("workload", manifest_key, scaler, fingerprint(defaults), *shared)
             make = partial(
                 workload_facts,
-                resource.manifest,
+                manifest,
                 rid,
                 pod_path=path,
                 nodes=self.nodes,
@@ -220,10 +228,18 @@ class SiteSubjects:
 
     @cached_property
     def _references(self) -> list[dict[str, Any]]:
-        values: list[dict[str, Any]] = self._memo.share(
-            ("references", self._resources_key), lambda: reference_values(self.workloads, self._resources)
-        )
-        return values
+        return reference_values(self.workloads, self._resources)
+
+    @cached_property
+    def _claims(self) -> list[dict[str, Any]]:
+        return claim_values(self._resources)
+
+    @cached_property
+    def _storage_classes(self) -> list[str] | None:
+        if self._site.storage_classes is None:
+            return None
+        brought = [r.id.name for r in self._resources if r.kind == "StorageClass"]
+        return [*self._site.storage_classes, *brought]
 
     @cached_property
     def _overlaps(self) -> list[dict[str, Any]]:
@@ -242,11 +258,13 @@ class SiteSubjects:
 
     @cached_property
     def _resource_values(self) -> list[Mapping[str, Any]]:
-        return [_without_ownership(resource.manifest) for resource in self._resources]
+        return [manifest for manifest, _ in self.objects]
 
     @cached_property
-    def _resources_key(self) -> Hashable:
-        return tuple(_manifest_key(resource.manifest) for resource in self._resources)
+    def objects(self) -> list[tuple[Mapping[str, Any], Hashable]]:
+        """The manifest of every object, as rules see it, and its key."""
+        seen = [_without_ownership(resource.manifest) for resource in self._resources]
+        return [(manifest, fingerprint(manifest)) for manifest in seen]
 
     @cached_property
     def _site_values(self) -> dict[str, Any]:
@@ -296,7 +314,3 @@ def _without_ownership(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
         return manifest
     kept = {key: value for key, value in labels.items() if key not in OWNERSHIP_LABELS}
     return {**manifest, "metadata": {**manifest["metadata"], "labels": kept}}
-
-
-def _manifest_key(manifest: Mapping[str, Any]) -> Hashable:
-    return fingerprint(_without_ownership(manifest))

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from reconciler.model.finding import Violation
+from reconciler.model.finding import Finding, Severity, Violation
 from reconciler.model.fleet import Waiver
+from reconciler.model.location import Location
 from reconciler.model.resource import ResourceId
 
-__all__ = ["Waived", "apply_waivers"]
+__all__ = ["Waived", "apply_waivers", "waiver_findings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +60,36 @@ def _covers(waiver: Waiver, resource: ResourceId | None) -> bool:
     short = f"{resource.kind}/{resource.name}"
     full = f"{resource.kind}/{resource.namespace}/{resource.name}"
     return any(fnmatchcase(full if p.count("/") > 1 else short, p) for p in waiver.resources)
+
+
+def waiver_findings(
+    waivers: Sequence[Waiver], used: Iterable[Waived], *, at: datetime.datetime, fleet_at: Location
+) -> tuple[Finding, ...]:
+    """Report waivers that have expired, and those that fit no violation of any site.
+
+    Args:
+        waivers: The fleet's waivers.
+        used: What was waived at all sites; only then can it be said that a waiver is not used.
+        at: The commit's time.
+        fleet_at: Where a waiver is shown whose place is not known.
+    """
+    today = at.astimezone(datetime.UTC).date()
+    fitting = {id(item.waiver) for item in used}
+    found = []
+    for waiver in waivers:
+        where = f"of {waiver.rule}"
+        where += (
+            f" for {', '.join((*waiver.sites, *waiver.resources))}"
+            if waiver.sites or waiver.resources
+            else ""
+        )
+        if waiver.expires < today:
+            rule, message = "waiver-expired", f"the waiver {where} ended on {waiver.expires}"
+            hint = "remove it, or renew it with a reason"
+        elif id(waiver) not in fitting:
+            rule, message = "waiver-unused", f"the waiver {where} fits no violation"
+            hint = "remove it, or mend its rule, sites or resources"
+        else:
+            continue
+        found.append(Finding(rule, Severity.WARNING, message, waiver.at or fleet_at, hint))
+    return tuple(found)

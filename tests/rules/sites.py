@@ -29,7 +29,7 @@ def make_site(manifest: Mapping[str, Any], path: str = "sites/site/site.yaml") -
             cpu=budgets.get("cpu"),
             ephemeral_storage=budgets.get("ephemeralStorage"),
         ),
-        storage_classes=tuple(spec["storageClasses"]) if "storageClasses" in spec else None,
+        storage_classes=tuple(spec["storageClasses"]) if spec.get("storageClasses") is not None else None,
         target=Target(TargetType(spec.get("target", {}).get("type", "in-cluster"))),
         pin_images=(spec.get("images") or {}).get("pin", True),
     )

@@ -14,6 +14,7 @@ from reconciler.model.fleet import Fleet, RuleSetting, RuleSettings, Waiver
 from reconciler.model.location import Location
 from reconciler.model.resource import Resource
 from reconciler.rules.pack import RulePack, RuleReview
+from reconciler.rules.waivers import waiver_findings
 from tests.rules.sites import make_site
 
 NO_SETTINGS = RuleSettings()
@@ -107,7 +108,7 @@ def test_parameters_have_defaults_and_are_set_by_the_fleet() -> None:
         (rule(validations=[]), "at least one validation"),
         (rule(validations=[{"expression": "true"}]), "a message or a messageExpression"),
         (rule(validations=[{"expresion": "true", "message": "m"}]), "unknown field 'expresion'"),
-        (rule(scope="Pod"), "expected one of Site, Workload, Image, found 'Pod'"),
+        (rule(scope="Pod"), "expected one of Site, Resource, Workload, Image, found 'Pod'"),
         (rule(validations=[{"expression": "params.x == 1", "message": "m"}]), "params.x is not declared"),
         (
             rule(
@@ -312,6 +313,22 @@ def test_a_waiver_holds_for_its_rule_sites_and_resources_until_its_last_day(
     assert bool(found.violations) is not waived
 
 
+def test_waivers_that_are_expired_or_fit_nothing_are_reported_and_used_ones_are_not() -> None:
+    place = Location("fleet.yaml", 9, 5)
+    used = waiver()
+    expired = waiver(expires=NOW.date() - datetime.timedelta(days=1), at=place)
+    unused = waiver(sites=("south-*",))
+    loaded = pack(rule(), settings=RuleSettings(waivers=(used, expired, unused)))
+    found = waiver_findings(
+        (used, expired, unused), review(loaded).waived, at=NOW, fleet_at=Location("fleet.yaml")
+    )
+
+    assert [(f.rule, f.message, f.location) for f in found] == [
+        ("waiver-expired", "the waiver of no-tags ended on 2026-05-31", place),
+        ("waiver-unused", "the waiver of no-tags for south-* fits no violation", Location("fleet.yaml")),
+    ]
+
+
 def test_the_digest_tells_rules_parameters_and_waivers_apart() -> None:
     digests = {
         pack(rule()).digest,
@@ -340,3 +357,31 @@ def test_a_rule_that_reads_the_site_is_asked_again_where_what_it_reads_differs()
 
     assert review(loaded).violations == ()
     assert len(review(loaded, site=other).violations) == 1
+
+
+def test_a_rule_about_objects_is_asked_about_each_object_of_its_kinds() -> None:
+    objects = rule(
+        scope="Resource",
+        match={"kinds": ["ConfigMap"]},
+        validations=[{"expression": "false", "message": "m", "fieldPath": "data"}],
+    )
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "n"}}
+    [violation] = review(pack(objects), POD, config).violations
+
+    assert str(violation.resource) == "ConfigMap/n/c"
+    assert violation.field_path == ("data",)
+
+
+def test_the_label_by_which_wayside_marks_its_own_makes_no_difference() -> None:
+    loaded = pack(
+        rule(scope="Resource", validations=[{"expression": "!has(object.metadata.labels.a)", "message": "m"}])
+    )
+    marked = [
+        {**POD, "metadata": {"name": "web", "labels": {"b": "c", "applyset.kubernetes.io/part-of": mark}}}
+        for mark in ("one", "two")
+    ]
+    review(loaded, marked[0])
+    misses = loaded.memo.misses
+    review(loaded, marked[1])
+
+    assert loaded.memo.misses == misses

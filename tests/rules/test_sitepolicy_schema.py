@@ -56,7 +56,7 @@ def _set(value: Any, path: tuple[str | int, ...], new: Any) -> Any:
     [
         (("apiVersion",), "v1", "expected one of wayside.dev/v1alpha1, found 'v1'"),
         (("metadata", "name"), "No_Id", "expected a rule id"),
-        (("spec", "scope"), "site", "expected one of Site, Workload, Image, found 'site'"),
+        (("spec", "scope"), "site", "expected one of Site, Resource, Workload, Image, found 'site'"),
         (("spec", "severity"), "fatal", "expected one of error, warning, info, found 'fatal'"),
         (("spec", "sevrity"), "error", "unknown field 'sevrity'"),
         (("spec", "enabled"), "yes", "expected true or false, found 'yes'"),

@@ -111,12 +111,13 @@ class _Machine:
         self.pods[number] = self.pods.get(number, 0) + sign
 
 
-def fit(demands: Sequence[PodDemand], nodes: Sequence[NodeFacts]) -> Fit:
+def fit(demands: Sequence[PodDemand], nodes: Sequence[NodeFacts], *, any_order: bool = True) -> Fit:
     """Say whether all pods find their nodes.
 
     Args:
         demands: What the pods of each workload ask for; DaemonSets are `per_node`.
         nodes: The site's nodes.
+        any_order: Whether to look at unlucky orders; without, a placement is enough for `FITS`.
     """
     machines = list(_machines(nodes))
     unplaced: list[Unplaced] = []
@@ -140,7 +141,9 @@ def fit(demands: Sequence[PodDemand], nodes: Sequence[NodeFacts]) -> Fit:
     risky = tuple(
         demand.workload
         for number, demand in enumerate(demands)
-        if (demand.per_node or demand.pods) and not _placed_in_any_order(number, demands, machines)
+        if any_order
+        and (demand.per_node or demand.pods)
+        and not _placed_in_any_order(number, demands, machines)
     )
     if unplaced and (proved or len(unplaced) > len(missing)):
         verdict = FitVerdict.UNSCHEDULABLE
@@ -267,9 +270,11 @@ def _placed_in_any_order(number: int, demands: Sequence[PodDemand], machines: Se
     A DaemonSet's pod has one node only.
     """
     demand = demands[number]
-    allowed = [machine for machine in machines if machine.group in demand.nodes]
     if demand.ordered:
         return False
+    if len(machines) == 1:
+        return True  # all of them were placed here, and there is nowhere else to be in the way
+    allowed = [machine for machine in machines if machine.group in demand.nodes]
     fillable = 0
     for name, asked in demand.requests.items():
         if not asked:

@@ -48,14 +48,20 @@ def _stuck(
     demands: Sequence[PodDemand], workloads: Sequence[WorkloadFacts], nodes: Sequence[NodeFacts]
 ) -> list[dict[str, Any]]:
     """Return the Deployments that must start a new pod before they stop an old one, and have no room."""
-    stuck: list[dict[str, Any]] = []
     scales = {workload.id: workload.scale for workload in workloads}
-    for number, demand in enumerate(demands):
-        scale = scales[demand.workload]
-        if not scale.surge or scale.unavailable:
-            continue
+    waiting = [
+        number
+        for number, demand in enumerate(demands)
+        if scales[demand.workload].surge and not scales[demand.workload].unavailable
+    ]
+    together = [replace(d, pods=d.pods + (n in waiting)) for n, d in enumerate(demands)]
+    if not waiting or fit(together, nodes, any_order=False).verdict is FitVerdict.FITS:
+        return []
+    stuck: list[dict[str, Any]] = []
+    for number in waiting:
+        demand = demands[number]
         more = [*demands[:number], replace(demand, pods=demand.pods + 1), *demands[number + 1 :]]
-        found = fit(more, nodes)
+        found = fit(more, nodes, any_order=False)
         if found.verdict is FitVerdict.UNSCHEDULABLE:
             stuck += [{**item, "id": str(demand.workload)} for item in _unplaced(found)[:1]]
     return stuck
