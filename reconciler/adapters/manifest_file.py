@@ -61,7 +61,7 @@ def write(place: Path, data: bytes) -> bool:
     except FileNotFoundError:
         pass
     # The name is hidden and has no ending that k3s or k0s would read.
-    descriptor, name = tempfile.mkstemp(prefix=f".{place.name}.", suffix=".tmp", dir=place.parent)
+    descriptor, name = tempfile.mkstemp(prefix=f".{place.name.lstrip('.')}.", suffix=".tmp", dir=place.parent)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -13,11 +13,11 @@ from tests.cluster.cluster import Cluster
 
 
 @pytest.fixture
-def make_agent(control_plane: Cluster) -> Iterator[Callable[..., Agent]]:
+def make_agent(control_plane: Cluster) -> Iterator[Callable[..., Agent[KubeTarget]]]:
     """Makes agents; each is for a new site unless it is told which."""
-    made: list[Agent] = []
+    made: list[Agent[KubeTarget]] = []
 
-    def make(site: str = "") -> Agent:
+    def make(site: str = "") -> Agent[KubeTarget]:
         name = site or f"site-{secrets.token_hex(4)}"
         made.append(Agent(KubeTarget(kubeconfig(control_plane.kubeconfig), name), name))
         return made[-1]
@@ -28,7 +28,7 @@ def make_agent(control_plane: Cluster) -> Iterator[Callable[..., Agent]]:
 
 
 @pytest.fixture
-def agent(make_agent: Callable[..., Agent]) -> Agent:
+def agent(make_agent: Callable[..., Agent[KubeTarget]]) -> Agent[KubeTarget]:
     """The agent of a new site."""
     return make_agent()
 

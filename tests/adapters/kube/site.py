@@ -6,15 +6,15 @@ import datetime
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from reconciler.adapters.kube import KubeTarget
 from reconciler.apply import execute
 from reconciler.model.outcome import Outcome
 from reconciler.model.plan import Inventory, Plan
 from reconciler.model.resource import Resource
 from reconciler.model.site import SyncSettings
 from reconciler.planning import plan
+from reconciler.ports.target import Target
 
 
 class SystemClock:
@@ -27,20 +27,19 @@ class SystemClock:
         return time.monotonic()
 
 
+T = TypeVar("T", bound=Target)
+
+
 @dataclass
-class Agent:
+class Agent(Generic[T]):
     """What an agent does in one sync, and the state that it keeps."""
 
-    target: KubeTarget
+    target: T
     site: str
     inventory: Inventory = field(default_factory=Inventory)
     policy: SyncSettings = field(default_factory=SyncSettings)
     timeout: float = 60.0
     former_sites: tuple[str, ...] = ()
-
-    def reopen(self, **settings: Any) -> KubeTarget:
-        """Return a target of the same site with other settings."""
-        return KubeTarget(self.target.client, self.site, **settings)
 
     def plan(self, desired: Sequence[Resource], **settings: Any) -> Plan:
         observed = self.target.observe(desired, self.inventory)

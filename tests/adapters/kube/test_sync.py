@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.adapters.kube import KubeTarget
 from reconciler.model.outcome import Actuation, Outcome
 from reconciler.model.plan import Action, HealthStatus
 from reconciler.model.resource import Resource
@@ -20,7 +21,7 @@ from tests.cluster.cluster import Cluster
 pytestmark = pytest.mark.cluster
 
 
-def versions(desired: Sequence[Resource], agent: Agent) -> dict[str, tuple[str, str]]:
+def versions(desired: Sequence[Resource], agent: Agent[KubeTarget]) -> dict[str, tuple[str, str]]:
     """Return resource versions, of kinds whose status controllers write only generations."""
     objects = agent.target.observe(desired, agent.inventory).objects
     busy = ("Deployment", "PodDisruptionBudget", "Namespace", "CustomResourceDefinition")
@@ -47,7 +48,7 @@ def why(outcome: Outcome) -> object:
 
 @pytest.mark.slow
 def test_three_sites_are_created_changed_and_pruned_and_another_sync_writes_nothing(
-    control_plane: Cluster, make_agent: Callable[..., Agent]
+    control_plane: Cluster, make_agent: Callable[..., Agent[KubeTarget]]
 ) -> None:
     control_plane.add_node(f"node-{secrets.token_hex(4)}", architecture="linux/amd64")
     sites = {f"test-{secrets.token_hex(4)}": make_agent() for _ in range(3)}
@@ -76,7 +77,7 @@ def test_three_sites_are_created_changed_and_pruned_and_another_sync_writes_noth
 
 
 def test_without_its_own_state_an_agent_finds_its_objects_again_and_writes_nothing(
-    make_agent: Callable[..., Agent], namespace: str
+    make_agent: Callable[..., Agent[KubeTarget]], namespace: str
 ) -> None:
     desired = [config_map(namespace, f"c{n}", value=str(n)) for n in range(4)]
     first = make_agent()
@@ -92,7 +93,7 @@ def test_without_its_own_state_an_agent_finds_its_objects_again_and_writes_nothi
 
 
 def test_kubectl_sees_the_set_and_keeps_its_hands_off_it(
-    control_plane: Cluster, kubectl: Path, agent: Agent, namespace: str, tmp_path: Path
+    control_plane: Cluster, kubectl: Path, agent: Agent[KubeTarget], namespace: str, tmp_path: Path
 ) -> None:
     agent.sync([config_map(namespace, "one"), manifest("v1", "Secret", "two", namespace)])
     label = f"applyset.kubernetes.io/part-of={applyset_id(agent.site)}"
@@ -126,7 +127,7 @@ def test_kubectl_sees_the_set_and_keeps_its_hands_off_it(
 
 
 def test_a_refusal_of_one_object_leaves_everything_as_it_was_and_all_refusals_are_told(
-    agent: Agent, namespace: str
+    agent: Agent[KubeTarget], namespace: str
 ) -> None:
     good = config_map(namespace, "settings", colour="blue")
     agent.sync([good])
@@ -144,7 +145,7 @@ def test_a_refusal_of_one_object_leaves_everything_as_it_was_and_all_refusals_ar
     assert versions([good, unknown, negative], agent) == before
 
 
-def test_the_value_of_a_secret_is_in_no_message(agent: Agent, namespace: str) -> None:
+def test_the_value_of_a_secret_is_in_no_message(agent: Agent[KubeTarget], namespace: str) -> None:
     bad = manifest("v1", "Secret", "login", namespace, data={"password": "hunter2 is not base64"})
     worse = manifest("v1", "Secret", "other", namespace, type="hunter2", stringData={"a b": "hunter2"})
     outcome = agent.sync([bad, worse])
@@ -175,7 +176,7 @@ def gadget(group: str, namespace: str, **spec: object) -> Resource:
 
 
 def test_a_kind_its_namespace_and_an_object_of_it_come_in_one_sync_and_go_in_reverse(
-    control_plane: Cluster, agent: Agent, place: str
+    control_plane: Cluster, agent: Agent[KubeTarget], place: str
 ) -> None:
     group = f"g{secrets.token_hex(4)}.example.com"
     desired = [gadget(group, place, size=1), crd(group), manifest("v1", "Namespace", place)]
@@ -199,7 +200,7 @@ def test_a_kind_its_namespace_and_an_object_of_it_come_in_one_sync_and_go_in_rev
 
 
 def test_what_only_the_new_kind_can_refuse_is_refused_after_its_stage_and_said(
-    control_plane: Cluster, agent: Agent, namespace: str
+    control_plane: Cluster, agent: Agent[KubeTarget], namespace: str
 ) -> None:
     group = f"g{secrets.token_hex(4)}.example.com"
     outcome = agent.sync([crd(group), gadget(group, namespace, size="large")])
@@ -213,7 +214,7 @@ def test_what_only_the_new_kind_can_refuse_is_refused_after_its_stage_and_said(
 
 
 def test_what_somebody_changed_by_hand_is_put_back_and_what_they_added_stays(
-    control_plane: Cluster, agent: Agent, namespace: str
+    control_plane: Cluster, agent: Agent[KubeTarget], namespace: str
 ) -> None:
     desired = [config_map(namespace, "settings", colour="blue", size="1")]
     agent.sync(desired)
@@ -234,7 +235,7 @@ def test_what_somebody_changed_by_hand_is_put_back_and_what_they_added_stays(
 
 
 def test_a_conflict_is_reported_with_the_other_owner_where_that_is_wanted(
-    control_plane: Cluster, agent: Agent, namespace: str
+    control_plane: Cluster, agent: Agent[KubeTarget], namespace: str
 ) -> None:
     theirs = json.dumps(config_map(namespace, "shared", colour="red").manifest)
     control_plane.kubectl("apply", "--server-side", "--field-manager=the-other", "-f", "-", input=theirs)
@@ -258,7 +259,7 @@ def test_a_conflict_is_reported_with_the_other_owner_where_that_is_wanted(
 )
 def test_what_belongs_to_another_tool_is_not_taken_without_a_word(
     control_plane: Cluster,
-    agent: Agent,
+    agent: Agent[KubeTarget],
     namespace: str,
     other_tool: tuple[str, str, str],
 ) -> None:
@@ -278,7 +279,7 @@ def test_what_belongs_to_another_tool_is_not_taken_without_a_word(
 
 
 def test_a_field_that_cannot_change_is_refused_or_made_anew_where_that_is_allowed(
-    control_plane: Cluster, agent: Agent, namespace: str
+    control_plane: Cluster, agent: Agent[KubeTarget], namespace: str
 ) -> None:
     def job(image: str, **annotations: str) -> Resource:
         pod = {"restartPolicy": "Never", "containers": [{"name": "once", "image": image}]}
@@ -302,7 +303,7 @@ def test_a_field_that_cannot_change_is_refused_or_made_anew_where_that_is_allowe
 
 
 def test_an_object_that_a_finalizer_holds_stays_in_the_inventory_until_it_is_gone(
-    control_plane: Cluster, agent: Agent, namespace: str
+    control_plane: Cluster, agent: Agent[KubeTarget], namespace: str
 ) -> None:
     held = manifest("v1", "ConfigMap", "held", namespace)
     held = Resource(
@@ -323,7 +324,7 @@ def test_an_object_that_a_finalizer_holds_stays_in_the_inventory_until_it_is_gon
 
 
 def test_a_renamed_site_takes_over_its_objects_instead_of_deleting_them(
-    make_agent: Callable[..., Agent], namespace: str
+    make_agent: Callable[..., Agent[KubeTarget]], namespace: str
 ) -> None:
     desired = [config_map(namespace, f"c{n}") for n in range(3)]
     old = make_agent()
@@ -331,7 +332,7 @@ def test_a_renamed_site_takes_over_its_objects_instead_of_deleting_them(
     before = {id_: uid for id_, (uid, _) in versions(desired, old).items()}
     new = make_agent()
     new.former_sites = (old.site,)
-    new.target = new.reopen(former_sites=(old.site,))
+    new.target = KubeTarget(old.target.client, new.site, former_sites=(old.site,))
     outcome = new.sync(desired[:2])
     assert outcome.succeeded, why(outcome)
     assert names(outcome, Action.DELETE) == ["ConfigMap/c2"]
@@ -340,7 +341,9 @@ def test_a_renamed_site_takes_over_its_objects_instead_of_deleting_them(
     assert not old.plan([]).changes
 
 
-def test_the_site_object_carries_facts_and_status_for_people(control_plane: Cluster, agent: Agent) -> None:
+def test_the_site_object_carries_facts_and_status_for_people(
+    control_plane: Cluster, agent: Agent[KubeTarget]
+) -> None:
     agent.sync([])
     site = agent.target.site_object
     site.ensure_installed()
