@@ -10,6 +10,7 @@ from typing import Any
 
 from reconciler.documents.tree import EntryType, TreeError
 from reconciler.errors import DocumentError, InputError, RenderError
+from reconciler.render.configurations import parse_configuration, parse_crds
 from reconciler.render.fieldspec import (
     FieldSpec,
     TransformerConfig,
@@ -19,7 +20,15 @@ from reconciler.render.fieldspec import (
 )
 from reconciler.render.generators import content_hash, make_config_map, make_secret, merge_generated
 from reconciler.render.item import Gvk, Item
-from reconciler.render.kustomization import GeneratorArgs, Kustomization, Label, PatchEntry, Var
+from reconciler.render.kustomization import (
+    GeneratorArgs,
+    Kustomization,
+    Label,
+    PatchEntry,
+    Replacement,
+    Var,
+    decode_replacements,
+)
 from reconciler.render.patches import (
     ParsedPatch,
     apply_json_patch,
@@ -30,6 +39,8 @@ from reconciler.render.patches import (
     parse_patch,
 )
 from reconciler.render.references import fix_references
+from reconciler.render.refvars import mark_sources, resolve_vars
+from reconciler.render.replacements import apply_replacement
 from reconciler.render.resources import make_items, string_annotations
 from reconciler.render.schema import BUILTIN, SchemaTable
 from reconciler.render.selector import select
@@ -45,6 +56,8 @@ from reconciler.render.transformers import (
 
 __all__ = ["Accumulated", "Build", "Memo", "Remembered"]
 
+_MANAGED_BY = "kustomize-v5.8.1"
+_LABELS_PATH = (("metadata", "labels"), True)
 _METADATA_LABELS = FieldSpec(Gvk("", "", ""), "metadata/labels", create=True)
 
 
@@ -111,8 +124,12 @@ class Build:
                 item.remember()
                 item.set_metadata("name", f"{item.name}-{content_hash(item)}")
         fix_references(items, accumulated.config, self._styles)
+        resolve_vars(items, accumulated.variables, accumulated.config)
         items = [item for item in items if not _is_local(item)]
         items = sort_items(items, kustomization)
+        if "managedByLabel" in kustomization.build_metadata:
+            for item in items:
+                set_entries(item, {"app.kubernetes.io/managed-by": _MANAGED_BY}, [_LABELS_PATH])
         for item in items:
             string_annotations(item)
         return items
@@ -140,11 +157,34 @@ class Build:
     def _accumulate(self, kustomization: Kustomization, root: str, into: Accumulated) -> None:
         for number, path in enumerate(kustomization.resources):
             self._resource(kustomization, root, path, kustomization.resource_at(number), into)
-        into.config = into.config.merged(default_config())
+        into.config = into.config.merged(self._config(kustomization, root))
         self._generate(kustomization, root, into)
         for number, path in enumerate(kustomization.components):
             self._component(kustomization, root, path, ("components", number), into)
         self._transform(kustomization, root, into)
+        for var in kustomization.vars:
+            with self._located(kustomization.path, var.at):
+                mark_sources(into.items, (var,))
+                self._add_vars(into, (var,))
+
+    def _config(self, kustomization: Kustomization, root: str) -> TransformerConfig:
+        config = default_config()
+        if not kustomization.configurations and not kustomization.crds:
+            return config
+        for field_name, paths, parse in (
+            ("configurations", kustomization.configurations, parse_configuration),
+            ("crds", kustomization.crds, parse_crds),
+        ):
+            for number, path in enumerate(paths):
+                where = (field_name, number)
+                with self._located(kustomization.path, where):
+                    full = self._sources.file(root, path, kustomization.path, where)
+                    document = self._sources.config(full)
+                    try:
+                        config = config.merged(parse(document))
+                    except RenderError as err:
+                        raise self._sources.locate(err, full) from None
+        return config
 
     def _resource(
         self,
@@ -365,6 +405,28 @@ class Build:
         for image in kustomization.images:
             with self._located(path, image.at):
                 apply_images(into.items, image, into.config.images, self._styles)
+        for each in kustomization.replacements:
+            with self._located(path, each.at):
+                for replacement in self._replacements(kustomization, root, each):
+                    apply_replacement(into.items, replacement, self._styles)
+
+    def _replacements(
+        self, kustomization: Kustomization, root: str, entry: Replacement
+    ) -> tuple[Replacement, ...]:
+        """Return the replacements of an entry: itself, or those of the file that it names."""
+        if not entry.path:
+            return (entry,)
+        if entry.source is not None or entry.targets:
+            raise RenderError(
+                "expected either path or a replacement, found both",
+                code="replacement",
+                hint="keep one of the two",
+            )
+        full = self._sources.file(root, entry.path, kustomization.path, (*entry.at, "path"))
+        try:
+            return decode_replacements(self._sources.config(full))
+        except RenderError as err:
+            raise self._sources.locate(err, full) from None
 
     def _set_fields(self, kustomization: Kustomization, into: Accumulated) -> None:
         path, config = kustomization.path, into.config

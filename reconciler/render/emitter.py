@@ -15,7 +15,7 @@ from typing import Any
 from reconciler.render.scalars import NullText, resolve_legacy
 from reconciler.render.timestamps import timestamp
 
-__all__ = ["format_float", "format_json_float", "to_yaml", "write_document"]
+__all__ = ["format_float", "format_go_float", "format_json_float", "to_yaml", "write_document"]
 
 _WIDTH = 80
 _MAX_SIMPLE_KEY = 128
@@ -165,7 +165,9 @@ def _write_item(put: Callable[[str], None], child: Any, indent: int) -> None:
 
 
 def _write_other(put: Callable[[str], None], value: Any, column: int, indent: int) -> None:
-    if value is None or value.__class__ is NullText:
+    if value.__class__ is NullText and value.shown is not None:
+        put(' ""\n')
+    elif value is None or value.__class__ is NullText:
         put(" null\n")
     elif value is True:
         put(" true\n")
@@ -392,6 +394,14 @@ def _positional(sign: str, digits: str, exponent: int) -> str:
     return f"{sign}{digits[: exponent + 1]}.{digits[exponent + 1 :]}"
 
 
+def format_go_float(value: float) -> str:
+    """Return a number as Go writes it with the fewest digits: with an exponent from 1e6 on."""
+    sign, digits, exponent = _digits(value)
+    if exponent < -4 or exponent >= 21 or exponent >= 6:
+        return _scientific(sign, digits, exponent, width=2)
+    return _positional(sign, digits, exponent)
+
+
 def format_json_float(value: float) -> str:
     """Return a number as Go's JSON encoder writes a float64."""
     sign, digits, exponent = _digits(value)
@@ -407,6 +417,4 @@ def format_float(value: float) -> str:
         whole = _positional(sign, digits, exponent)
         if -(2**63) <= int(whole) <= 2**64 - 1:
             return "0" if whole == "-0" else whole
-    if exponent < -4 or exponent >= 21 or exponent >= max(len(digits), 6) or exponent >= 6:
-        return _scientific(sign, digits, exponent, width=2)
-    return _positional(sign, digits, exponent)
+    return format_go_float(value)

@@ -173,6 +173,16 @@ class TransformerConfig:
         return found
 
 
+def sorted_config(config: TransformerConfig) -> TransformerConfig:
+    """Return a configuration with its field specs in the order of their kinds."""
+    names = [name for name in config.__dataclass_fields__ if name not in ("name_reference", "_cache")]
+    values: dict[str, Any] = {
+        name: tuple(sorted(getattr(config, name), key=lambda spec: _gvk_order(spec.gvk))) for name in names
+    }
+    references = tuple(sorted(config.name_reference, key=lambda found: _gvk_order(found.target)))
+    return replace(config, **values, name_reference=references, _cache={})
+
+
 def split_path(path: str, delimiter: str = "/") -> tuple[str, ...]:
     """Split a path; a backslash before the delimiter makes it part of a name."""
     steps = path.split(delimiter)

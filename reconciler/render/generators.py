@@ -12,7 +12,7 @@ from typing import Any
 from reconciler.errors import RenderError
 from reconciler.render.item import Item
 from reconciler.render.kustomization import GeneratorArgs
-from reconciler.render.scalars import plain, text_of
+from reconciler.render.scalars import check_key, plain, text_of
 
 __all__ = ["content_hash", "make_config_map", "make_secret"]
 
@@ -82,6 +82,7 @@ def _pairs(args: GeneratorArgs, load: Callable[[str], bytes]) -> dict[str, bytes
             raise _error(
                 args, f"expected each key once, found {key!r} twice", "remove one of the two sources"
             )
+        check_key(key, f"the data of {args.name}")
         result[key] = content
     return result
 

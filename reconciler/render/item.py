@@ -77,6 +77,7 @@ class Item:
         allow_kind: As a patch, whether it may change the kind of what it patches.
         origin: What `buildMetadata: [originAnnotations]` says, or None.
         transformations: What `buildMetadata: [transformerAnnotations]` says, or None where there are none.
+        spelled: Labels whose text is not that of their value, such as `True`.
         source: Path of the file that it was read from and number of the document, or None.
     """
 
@@ -95,7 +96,7 @@ class Item:
     origin: dict[str, Any] | None = None
     transformations: tuple[dict[str, Any], ...] = ()
     source: tuple[str, int] | None = None
-    trail: Any = None
+    spelled: dict[str, str] | None = None
 
     def copy(self) -> Item:
         """Return an item that can be changed without changing this one."""
@@ -115,7 +116,7 @@ class Item:
             self.origin,
             self.transformations,
             self.source,
-            self.trail,
+            self.spelled,
         )
 
     @property

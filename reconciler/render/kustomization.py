@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 from reconciler.errors import RenderError
-from reconciler.render.fieldspec import FieldSpec
+from reconciler.render.fieldspec import FieldSpec, NameReference
 from reconciler.render.item import Gvk
 from reconciler.render.scalars import text_of
 from reconciler.render.selector import Selector
@@ -352,6 +352,27 @@ def _field_spec(value: Any, at: Path) -> FieldSpec:
 
 
 decode_field_specs: Decoder = _list_of(_field_spec)
+
+
+_reference_fields = _Fields(
+    "a name reference",
+    {"group": _string, "version": _string, "kind": _string, "fieldSpecs": decode_field_specs},
+)
+
+
+def _name_reference(value: Any, at: Path) -> NameReference:
+    found = _reference_fields(value, at)
+    gvk = Gvk(found.get("group", ""), found.get("version", ""), found.get("kind", ""))
+    return NameReference(gvk, found.get("fieldSpecs", ()))
+
+
+decode_name_references: Decoder = _list_of(_name_reference)
+
+
+def known_fields(what: str, fields: Mapping[str, Decoder]) -> Decoder:
+    """Return a decoder of a map with known fields."""
+    return _Fields(what, fields)
+
 
 _options_fields = _Fields(
     "generator options",

@@ -53,7 +53,9 @@ class Merger:
             self._expect(dest, patch, list, path)
             if isinstance(schema, ListMerge):
                 return self._list(dest, patch, schema, path)
-            return dest if patch is MISSING else patch
+            if patch is MISSING:
+                return dest
+            return MISSING if is_null(patch) else patch
         if patch is MISSING:
             return dest
         if isinstance(patch, dict | list):
@@ -61,7 +63,9 @@ class Merger:
         return self._scalar(dest, patch)
 
     def _scalar(self, dest: Any, patch: Any) -> Any:
-        if dest is MISSING or dest is patch or is_null(patch):
+        if is_null(patch):
+            return MISSING
+        if dest is MISSING or dest is patch:
             return patch
         value = patch
         quoted = self._styles.quoted(dest)
@@ -220,6 +224,8 @@ class Merger:
             for key, text in zip(use_keys, use_values, strict=False):
                 if key and text and isinstance(value, dict) and key not in value:
                     value = {**value, key: _untagged(text)}
+            if value is not old and old.__class__ is dict and not _replaces(change):
+                dest = [value if child is old else child for child in dest]
             added = _set_element(added, value, use_keys, use_values)
         if wanted:
             return _append(added, dest, use_keys)
@@ -256,6 +262,10 @@ def _key_text(element: Any, key: str) -> str:
     if value is None or is_null(value) or value in ({}, []):
         return ""
     return text_of(value)
+
+
+def _replaces(patch: Any) -> bool:
+    return patch.__class__ is dict and text_of(patch.get(_DIRECTIVE, "")) == "replace"
 
 
 def _untagged(text: str) -> Any:

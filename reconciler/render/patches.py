@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from reconciler.errors import DocumentError, InputError, RenderError
+from reconciler.render.emitter import format_go_float, format_json_float
 from reconciler.render.fieldspec import MISSING
 from reconciler.render.item import Item
 from reconciler.render.jsonpatch import apply_operations, check_operations
 from reconciler.render.merge import Merger
 from reconciler.render.reader import read_config, read_documents
 from reconciler.render.resources import make_items
-from reconciler.render.scalars import plain, text_of
+from reconciler.render.scalars import FloatText, IntText, check_key, plain, text_of
 from reconciler.render.schema import SchemaTable
 from reconciler.render.selector import Selector, select
 from reconciler.render.styles import Styles
@@ -20,7 +22,8 @@ from reconciler.render.transformers import relink
 
 __all__ = ["ParsedPatch", "apply_json_patch", "apply_strategic", "find_target", "parse_patch"]
 
-_MAX_EXACT = 2**53
+#: From here on Go writes a float with an exponent.
+_MAX_PLAIN = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,17 @@ def parse_patch(text: str, path: str, styles: Styles) -> ParsedPatch:
 
 
 def _operations(text: str, path: str) -> list[dict[str, Any]]:
-    value = read_config(text, path)
+    if text.startswith("["):
+        try:
+            value = json.loads(text)
+        except ValueError as err:
+            raise RenderError(
+                f"expected JSON after the leading [, found {err}",
+                code="bad-patch",
+                hint="put the names in double quotes, or write the patch as a YAML block",
+            ) from err
+    else:
+        value = read_config(text, path)
     if value is None:
         return []
     return [plain(each) for each in check_operations(value)]
@@ -158,6 +171,10 @@ def for_target(patch: Item, item: Item) -> Item:
     for field, entries in (("labels", copy.labels), ("annotations", copy.annotations)):
         if entries or field in copy.body.get("metadata", {}):
             texts = {key: text_of(value) for key, value in entries.items()}
+            if field == "labels" and patch.spelled:
+                texts |= patch.spelled
+            for key in texts:
+                check_key(key, f"the {field} of a patch")
             copy.set_metadata(field, texts or None)
     return copy
 
@@ -177,8 +194,10 @@ def apply_json_patch(item: Item, operations: tuple[dict[str, Any], ...]) -> None
     changed = apply_operations(body, list(operations))
     if not isinstance(changed, dict):
         raise RenderError("expected the patch to leave an object, found something else", code="json-patch")
-    item.body = _as_json(changed) if item.odd else changed
-    item.odd = item.linked = False
+    numbers: list[int | float] = []
+    item.body = _as_json(changed, numbers)
+    item.odd = bool(numbers)
+    item.linked = False
     item.restyled = True
     metadata = item.body.get("metadata")
     if isinstance(metadata, dict) and "annotations" in metadata:
@@ -187,12 +206,27 @@ def apply_json_patch(item: Item, operations: tuple[dict[str, Any], ...]) -> None
             item.set_metadata("annotations", annotations or None)
 
 
-def _as_json(value: Any) -> Any:
-    """Return a value as it is after JSON: whole numbers beyond 2^53 lose their last digits."""
-    if value.__class__ is dict:
-        return {key: _as_json(child) for key, child in value.items()}
-    if value.__class__ is list:
-        return [_as_json(child) for child in value]
-    if value.__class__ is int and abs(value) > _MAX_EXACT:
-        return int(float(value))
+def _as_json(value: Any, numbers: list[int | float]) -> Any:
+    """Return a value as it is after JSON: every number is a float, large ones have another text."""
+    kind = value.__class__
+    if kind is dict:
+        changed = None
+        for key, child in value.items():
+            new = _as_json(child, numbers)
+            if new is not child:
+                changed = changed or dict(value)
+                changed[key] = new
+        return value if changed is None else changed
+    if kind is list:
+        children = [_as_json(child, numbers) for child in value]
+        same = all(new is old for new, old in zip(children, value, strict=True))
+        return value if same else children
+    if kind is float or (kind is int and not -_MAX_PLAIN < value < _MAX_PLAIN):
+        number = float(value)
+        text = format_go_float(number)
+        shown = format_json_float(number)
+        numbers.append(value)
+        if shown.lstrip("-").isdigit() and len(shown) < 21:
+            return IntText.of(int(shown), text)
+        return FloatText.of(number, text)
     return value

@@ -17,10 +17,13 @@ from yaml._yaml import CParser
 from reconciler.errors import DocumentError
 from reconciler.model.location import Location
 from reconciler.render.scalars import (
+    BLANK,
+    FLOW_BLANK,
     BoolText,
     FloatText,
     IntText,
     NullText,
+    QuotedText,
     TimeText,
     resolve,
     resolve_legacy,
@@ -216,8 +219,8 @@ class _Builder:
 
     def _key(self, event: Any) -> str:
         key = self._node(event)
-        if key.__class__ is str:
-            return str(key)
+        if key.__class__ is str or key.__class__ is QuotedText:
+            return str.__str__(key)
         if self._legacy and isinstance(key, bool | int | float) and not isinstance(key, FloatText):
             return str(key).lower()
         if isinstance(key, TimeText):
@@ -268,13 +271,19 @@ class _Builder:
         if tag is not None and tag != "!":
             return self._tagged(event, tag, text)
         if event.style or not event.implicit[0]:
-            if self._styles is not None and len(text) > 1:
-                self._styles.register(text)
+            if self._styles is not None:
+                if len(text) > 1:
+                    self._styles.register(text)
+                elif text.isalpha():
+                    self.odd = True
+                    return QuotedText(text)
             return text
         value = self._resolve(text)
         if value.__class__ is not str and not self._legacy:
             if isinstance(value, TimeText) and self._flow and ":" in text:
                 return text
+            if value is BLANK and self._flow:
+                value = FLOW_BLANK
             if isinstance(value, _ODD) or (isinstance(value, int) and abs(value) > _MAX_EXACT):
                 self.odd = True
         return value

@@ -7,7 +7,7 @@ from typing import Any
 from reconciler.errors import DocumentError, RenderError
 from reconciler.render.item import Identity, Item
 from reconciler.render.reader import Parsed
-from reconciler.render.scalars import BoolText, is_null, plain, text_of
+from reconciler.render.scalars import BoolText, check_key, is_null, plain, text_of
 
 __all__ = ["BUILD_ANNOTATIONS", "make_items", "string_annotations"]
 
@@ -40,6 +40,8 @@ BUILD_ANNOTATIONS = frozenset(
         "config.kubernetes.io/path",
         "config.kubernetes.io/index",
         "config.k8s.io/id",
+        "config.kubernetes.io/origin",
+        "alpha.config.kubernetes.io/transformations",
     ]
 )
 
@@ -135,6 +137,8 @@ def _check(value: Any, index: int) -> None:
 def _item(value: dict[str, Any], index: int, path: str, *, odd: bool) -> Item:
     item = Item(value, odd=odd, source=(path, index))
     if odd:
+        spelled = {key: child.text for key, child in item.labels.items() if isinstance(child, BoolText)}
+        item.spelled = spelled or None
         item.body = _without_bool_text(_spelled_annotations(value))
     annotations = item.annotations
     if annotations and any(key.startswith(_INTERNAL) for key in annotations):
@@ -206,6 +210,8 @@ def string_annotations(item: Item) -> None:
     if not isinstance(annotations, dict) or not annotations:
         item.set_metadata("annotations", None)
         return
+    for key in annotations:
+        check_key(key, f"the annotations of {item.shown()}")
     if all(value.__class__ is str and key not in BUILD_ANNOTATIONS for key, value in annotations.items()):
         return
     kept = {key: text_of(value) for key, value in annotations.items() if key not in BUILD_ANNOTATIONS}

@@ -10,16 +10,20 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from reconciler.errors import RenderError
 from reconciler.render.timestamps import timestamp
 
 __all__ = [
     "BLANK",
+    "FLOW_BLANK",
     "BoolText",
     "FloatText",
     "IntText",
     "LinkedText",
     "NullText",
+    "QuotedText",
     "TimeText",
+    "check_key",
     "is_null",
     "plain",
     "resolve",
@@ -78,13 +82,25 @@ class LinkedText(str):
     __slots__ = ()
 
 
+class QuotedText(str):
+    """A string of one character that stood in quotes; Python shares plain ones, so it needs its own type."""
+
+    __slots__ = ()
+
+
 class NullText:
-    """A null with the text it was written as: nothing at all, or `~`."""
+    """A null with the text it was written as: nothing at all, or `~`.
 
-    __slots__ = ("text",)
+    Attributes:
+        text: How it was written.
+        shown: What it is printed as; a null written as nothing inside `[]` or `{}` becomes "".
+    """
 
-    def __init__(self, text: str) -> None:
+    __slots__ = ("shown", "text")
+
+    def __init__(self, text: str, shown: str | None = None) -> None:
         self.text = text
+        self.shown = shown
 
     def __bool__(self) -> bool:
         return False
@@ -112,6 +128,9 @@ class BoolText:
 #: A null that was written as nothing: `key:`. A strategic merge drops it, and keeps one written `null`.
 BLANK = NullText("")
 
+#: The same inside `[]` or `{}`.
+FLOW_BLANK = NullText("", "")
+
 _WORDS: dict[str, Any] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
@@ -127,6 +146,7 @@ _LEGACY_WORDS: dict[str, Any] = {
 }
 _FIRST_OF_WORDS = frozenset("yYnNtTfFoO~")
 _FIRST_OF_NUMBERS = frozenset("+-0123456789")
+_FIRST_OF_KEYS = _FIRST_OF_WORDS | _FIRST_OF_NUMBERS | {".", ""}
 
 _DECIMAL = re.compile(r"[+-]?[0-9]+\Z")
 _INTEGER = re.compile(r"([+-]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]([0-7]+)|0([0-7]*)|([1-9][0-9]*))\Z")
@@ -209,12 +229,24 @@ def resolve_legacy(text: str) -> Any:
         return _LEGACY_WORDS[text]
     if first in _FIRST_OF_NUMBERS:
         value = _number(text)
-        if isinstance(value, TimeText):
-            return text
-        return text if "o" in text else value
+        return text if isinstance(value, TimeText) else value
     if first == "." and _DOTTED.match(text) and "_" not in text:
         return float(text)
     return text
+
+
+def check_key(key: str, where: str) -> None:
+    """Refuse a key that kustomize would write without quotes and then not read as a string.
+
+    Raises:
+        RenderError: The key is such a one.
+    """
+    if key[:1] in _FIRST_OF_KEYS and not isinstance(resolve(key), str):
+        raise RenderError(
+            f"expected a key that reads as a string without quotes in {where}, found {key!r}",
+            code="ambiguous-key",
+            hint="kustomize cannot write this key: use another one",
+        )
 
 
 def is_null(value: Any) -> bool:
@@ -249,7 +281,7 @@ def plain(value: Any) -> Any:
     if kind is str or kind is int or kind is bool or value is None or kind is float:
         return value
     if kind is NullText:
-        return None
+        return value.shown
     if kind is BoolText:
         return value.value
     if isinstance(value, str):

@@ -33,12 +33,13 @@ def sorted_items(items: list[Item], options: SortOptions | None) -> list[Item]:
         first, last = list(options.first), list(options.last or ())
     ranks = {kind: number - len(first) for number, kind in enumerate(first)}
     ranks.update({kind: number + 1 for number, kind in enumerate(last)})
-    bare = any(item.kind == "Namespace" and not item.gvk.group for item in items)
+    groups = {item.gvk.group for item in items if item.kind == "Namespace"}
+    first_namespaces = "" in groups and len(groups) > 1
 
     def order(item: Item) -> tuple[int, str, str]:
         gvk = item.gvk
         text = f"{gvk.group or '~G'}_{gvk.version or '~V'}_{gvk.kind or '~K'}"
-        if gvk.kind == "Namespace" and bare:
+        if gvk.kind == "Namespace" and first_namespaces:
             # Built-in namespaces stand before namespaces of other groups.
             text = "" if not gvk.group else text
         name = f"{gvk}|{item.namespace or '~X'}|{item.name or '~N'}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.render.scalars import resolve
+from reconciler.render.scalars import QuotedText, resolve
 
 __all__ = ["Styles"]
 
@@ -27,7 +27,12 @@ class Styles:
         """Return whether a value stood in quotes; a string that would be no string without them did."""
         if not isinstance(value, str):
             return False
-        return id(value) in self._quoted or "\n" in value or not isinstance(resolve(value), str)
+        return (
+            id(value) in self._quoted
+            or "\n" in value
+            or isinstance(value, QuotedText)
+            or not isinstance(resolve(value), str)
+        )
 
     def quote(self, text: str) -> str:
         """Return an equal string that counts as quoted."""

@@ -18,7 +18,7 @@ from reconciler.render.fieldspec import (
 )
 from reconciler.render.item import Gvk, Item
 from reconciler.render.kustomization import Image, Replica
-from reconciler.render.scalars import LinkedText, is_null, text_of
+from reconciler.render.scalars import LinkedText, check_key, is_null, text_of
 from reconciler.render.schema import is_cluster_scoped
 from reconciler.render.selector import go_pattern
 from reconciler.render.styles import Styles
@@ -124,6 +124,7 @@ def set_entries(
                     relinked[id(old)] = (old, value)
                 return node
             if old is MISSING:
+                check_key(key, item.shown())
                 places += 1
                 return {**node, key: value}
             return {**node, key: str.__str__(value)}

@@ -9,7 +9,9 @@ from reconciler.render import build
 def test_a_base_and_an_overlay_become_the_resources_that_kustomize_prints() -> None:
     tree = MemoryTree(
         {
-            "base/kustomization.yaml": b"resources: [app.yaml]\nconfigMapGenerator:\n- name: c\n  literals: [a=b]\n",
+            "base/kustomization.yaml": (
+                b"resources: [app.yaml]\nconfigMapGenerator:\n- name: c\n  literals: [a=b]\n"
+            ),
             "base/app.yaml": (
                 b"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app}\n"
                 b"spec: {template: {spec: {containers: [{name: app, image: nginx}],"
