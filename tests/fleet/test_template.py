@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,18 @@ def test_every_image_of_the_template_is_locked() -> None:
         if "image:" in line
     }
     assert used == {f"{image.name}:{image.tag}" for image in lock.images.values()}
+
+
+def test_the_template_passes_every_rule_and_its_own_tests(tmp_path: Path) -> None:
+    """Also outside the repository: a template is copied."""
+    fleet = tmp_path / "fleet"
+    shutil.copytree(TEMPLATE, fleet)
+    for command in ("check", "test"):
+        code = (
+            f"import sys; sys.argv[1:] = [{command!r}]; from reconciler.cli.main import run; sys.exit(run())"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=fleet, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "nothing found" in done.stdout or command == "test"
