@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     sites = tuple(sorted(path.name for path in (root / "fleet" / "sites").iterdir()))
     stage = Stage(root, sites, kubeconfig=options.kubeconfig)
     if options.kubeconfig:
-        stage.give_namespaces()
+        stage.fit_to_cluster()
     stage.open_server()
     try:
         Story(stage, Style.for_stream(sys.stdout, os.environ), pause=options.pause).play()

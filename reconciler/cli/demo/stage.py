@@ -24,6 +24,40 @@ __all__ = ["Delivery", "Stage"]
 
 _PATIENCE = 45.0
 
+_ABOVE = """\
+# Written by `wayside demo --kubeconfig`.
+resources: [../../overlays/{site}]
+components: [../../components/on-a-cluster]
+"""
+
+_ON_A_CLUSTER = """\
+# Written by `wayside demo --kubeconfig`.
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+patches:
+  - target: {kind: Deployment|StatefulSet}
+    patch: '[{"op": "add", "path": "/spec/replicas", "value": 0}]'
+  - target: {kind: DaemonSet}
+    patch: |-
+      - {op: add, path: /spec/template/spec/nodeSelector, value: {wayside.dev/demo: "no"}}
+  - target: {kind: PersistentVolumeClaim}
+    patch: '{"$patch": "delete", "kind": "PersistentVolumeClaim", "metadata": {"name": "any"}}'
+  - target: {kind: Deployment, name: pos}
+    patch: |-
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata: {name: pos}
+      spec: {template: {spec: {volumes: [{name: data, persistentVolumeClaim: null, emptyDir: {}}]}}}
+  - target: {kind: CronJob}
+    patch: |-
+      apiVersion: batch/v1
+      kind: CronJob
+      metadata: {name: any}
+      spec:
+        jobTemplate:
+          spec: {template: {spec: {volumes: [{name: data, persistentVolumeClaim: null, emptyDir: {}}]}}}
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -60,6 +94,10 @@ class Stage:
     def manifests(self, site: str) -> Path:
         """Return a site's auto-deploy folder."""
         return self.root / "sites" / site / "manifests"
+
+    def overlay(self, site: str) -> Path:
+        """Return a site's overlay, as people edit it."""
+        return self.fleet / ("overlays" if self.kubeconfig else "sites") / site
 
     def state(self, site: str) -> Path:
         """Return the folder with an agent's state."""
@@ -106,15 +144,27 @@ class Stage:
             raise UsageError(f"git {arguments[0]} failed: {done.stderr.strip()}", code="git")
         return done.stdout
 
-    def give_namespaces(self) -> None:
-        """Give each site a namespace of its own, since they share one cluster here."""
+    def fit_to_cluster(self) -> None:
+        """Make the fleet fit for three sites that share one real cluster.
+
+        Each gets a namespace of its own. The template's images and storage class are made up, so workloads
+        are scaled to zero and claims are left out.
+        """
+        component = self.fleet / "components" / "on-a-cluster"
+        component.mkdir()
+        (component / "kustomization.yaml").write_text(_ON_A_CLUSTER, encoding="utf-8")
         for site in self.sites:
-            overlay = self.fleet / "sites" / site
-            for file in overlay.glob("*.yaml"):
-                text = file.read_text(encoding="utf-8")
-                changed = re.sub(r"(?m)^namespace: shop$", f"namespace: demo-{site}", text)
-                changed = re.sub(r"(?m)^  name: shop$", f"  name: demo-{site}", changed)
-                file.write_text(changed, encoding="utf-8")
+            facts = self.fleet / "sites" / site
+            overlay = self.overlay(site)
+            overlay.mkdir(parents=True)
+            for file in facts.iterdir():
+                if file.name != "site.yaml":
+                    text = file.read_text(encoding="utf-8")
+                    changed = re.sub(r"(?m)^namespace: shop$", f"namespace: demo-{site}", text)
+                    changed = re.sub(r"(?m)^  name: shop$", f"  name: demo-{site}", changed)
+                    (overlay / file.name).write_text(changed, encoding="utf-8")
+                    file.unlink()
+            (facts / "kustomization.yaml").write_text(_ABOVE.format(site=site), encoding="utf-8")
 
     def open_server(self) -> None:
         """Make the server's repository and push the first commit to it."""

@@ -60,6 +60,9 @@ class Story:
         self._say(f"  {self.stage.fleet}")
         for site in self.stage.sites:
             self._say(f"    sites/{site}/{{site.yaml,kustomization.yaml}}")
+        if self.stage.kubeconfig:
+            self._say("  Its images are made up, so on your cluster its workloads are scaled to zero.")
+            self._say("  Each site gets a namespace demo-<site>; delete them when you are done.")
 
     def _sync_all(self) -> None:
         commit = self.stage.git("rev-parse", "HEAD").strip()
@@ -71,13 +74,13 @@ class Story:
             self._say(f"  {site:<14} {self._count(site)}")
 
     def _bad_change(self) -> None:
-        overlay = self.stage.fleet / "sites" / _KIOSK / "kustomization.yaml"
+        overlay = self.stage.overlay(_KIOSK) / "kustomization.yaml"
         text = overlay.read_text(encoding="utf-8")
         changed = text.replace("  - ../../bases/kiosk\n", "  - ../../bases/kiosk\n  - ../../bases/pos\n", 1)
         if changed == text:
             raise UsageError(f"expected ../../bases/kiosk in {overlay}, found no such line", code="demo")
         overlay.write_text(changed, encoding="utf-8")
-        self._say(self.style.good("  + ../../bases/pos") + f"   in sites/{_KIOSK}/kustomization.yaml")
+        self._say(self.style.good("  + ../../bases/pos") + f"   in {overlay.relative_to(self.stage.fleet)}")
         self._check(expected=1)
         self._say("")
         self._say("  The pull request is red, and says why, on the line that set the value.")
@@ -106,7 +109,7 @@ class Story:
         self._await_commit(commit, others)
         self._say("  Three commits are merged meanwhile; the other two sites have them.")
         self._repair_by_itself()
-        self.stage.await_status("the reports to queue up", lambda: self._state(_SHOP)[1] > 1)
+        self.stage.await_status("the reports to queue up", lambda: self._state(_SHOP)[1] > 0)
         _, waiting = self._state(_SHOP)
         self._say(f"  Its reports wait on its own disk: {waiting} so far. The server has got none of them.")
         if len(self.stage.deliveries(_SHOP)) != before:
