@@ -31,6 +31,9 @@ _TRIES, _LONGEST_PAUSE = 5, 10.0
 #: What a 500 says that comes from the server's storage.
 _STORAGE = re.compile(r"etcdserver|rpc error|context deadline|connection (refused|reset)|database is locked")
 
+#: Failures that asking again does not mend.
+_FINAL = (urllib3.exceptions.TimeoutError, urllib3.exceptions.SSLError)
+
 
 class KubeClient:
     """Speaks HTTP with one API server. Opens connections when they are needed and keeps them.
@@ -109,7 +112,7 @@ class KubeClient:
             except urllib3.exceptions.HTTPError as err:
                 # Every request that is made here may be made twice, so a connection that the server
                 # closed in the meantime is no failure. What cannot be reached is asked only once more.
-                if left == 0 or left < _TRIES - 2 or isinstance(err, urllib3.exceptions.TimeoutError):
+                if left < _TRIES - 2 or isinstance(err, _FINAL):
                     raise self._unreachable(err) from err
                 time.sleep(pause)
                 continue
@@ -159,6 +162,12 @@ class KubeClient:
                 f"{self._place} shows a certificate that is not trusted: {cause.verify_message}",
                 code="certificate",
                 hint="the cluster's certificate authority must be the one that is configured",
+            )
+        if isinstance(err, urllib3.exceptions.SSLError):
+            return TargetUnreachable(
+                f"{self._place} shows a certificate that is not its own: {redact(str(err))}",
+                code="certificate",
+                hint="set tls-server-name in the kubeconfig, or the server's right name",
             )
         text = redact(str(err).rpartition(": ")[2] or type(err).__name__)
         return TargetUnreachable(f"{self._place} does not answer: {text}", code="target-unreachable")

@@ -70,7 +70,7 @@ def fetch(plugin: Plugin) -> Credentials:
         answer = json.loads(done.stdout) if done.returncode == 0 else None
     except ValueError:
         answer = None
-    if not isinstance(answer, dict):
+    if not isinstance(answer, dict) or not any(answer.values()):
         message = f"expected credentials for {plugin.path}, but their program failed ({done.returncode})"
         raise TargetUnreachable(message, code="credentials", hint=hint)
     return Credentials(
