@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import os
 import selectors
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -78,8 +79,7 @@ class GitTree:
         try:
             process.wait(timeout=2)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            _kill(process)
 
     def __del__(self) -> None:
         if getattr(self, "_batch", None) is not None:
@@ -212,23 +212,28 @@ class GitTree:
     def _run(self, *arguments: str) -> bytes | None:
         """Return what git prints, or None where it fails for a reason of the revision."""
         try:
-            done = subprocess.run(  # noqa: S603 - arguments are a list, and revisions follow --end-of-options
+            process = subprocess.Popen(  # noqa: S603 - a list; revisions follow --end-of-options
                 self._command(*arguments),
-                capture_output=True,
-                check=False,
-                env=_environment(),
-                timeout=self._timeout,
                 stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=_environment(),
+                start_new_session=True,
             )
         except FileNotFoundError:
             raise SourceError(
                 "expected git on the PATH, found none", code="git", hint="install git"
             ) from None
-        except subprocess.TimeoutExpired:
-            raise SourceError(f"git gave no answer in {self._timeout:g} s", code="git-timeout") from None
-        if done.returncode == 0:
-            return done.stdout
-        said = done.stderr.decode(errors="replace").strip()
+        with process:
+            try:
+                out, errors = process.communicate(timeout=self._timeout)
+            except subprocess.TimeoutExpired:
+                _kill(process)
+                message = f"git gave no answer in {self._timeout:g} s"
+                raise SourceError(message, code="git-timeout") from None
+        if process.returncode == 0:
+            return out
+        said = errors.decode(errors="replace").strip()
         if "not a git repository" in said or "dubious ownership" in said or "cannot change to" in said:
             raise SourceError(
                 f"expected a git repository at {str(self._repository)!r}: {said.splitlines()[0]}", code="git"
@@ -240,10 +245,10 @@ class GitTree:
         try:
             size, content = self._ask(object_id, time.monotonic() + self._timeout)
         except OSError as err:
-            self.close()
+            self._abort()
             raise SourceError(f"git stopped while {path!r} was read: {err.strerror}", code="git") from None
         except SourceError:
-            self.close()  # what it still says would be taken for the next answer
+            self._abort()  # what it still says would be taken for the next answer
             raise
         if size < 0:
             raise TreeError(
@@ -285,6 +290,12 @@ class GitTree:
                 content += part
         return (size if words[1] == b"blob" else -1), bytes(content[:-1])
 
+    def _abort(self) -> None:
+        """End git at once, with what it has started to fetch a missing object."""
+        if self._batch is not None:
+            _kill(self._batch)
+        self.close()
+
     def _process(self) -> subprocess.Popen[bytes]:
         if self._batch is None:
             self._batch = subprocess.Popen(  # noqa: S603 - a fixed command
@@ -293,6 +304,7 @@ class GitTree:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env=_environment(),
+                start_new_session=True,
             )
         return self._batch
 
@@ -309,6 +321,13 @@ class GitTree:
         if not part:
             raise SourceError("git ended before its answer did", code="git")
         self._received += part
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a git that was started in a session of its own, with its children, and wait for it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _environment() -> dict[str, str]:

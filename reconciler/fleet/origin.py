@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.documents.tree import FileTree
 from reconciler.documents.yaml import Positions
-from reconciler.fleet.loading import FLEET_PATH, FleetLoad
+from reconciler.fleet.loading import FleetLoad
 from reconciler.model.fieldpath import FieldPath
 from reconciler.model.location import Location
 from reconciler.model.site import Site
@@ -30,23 +30,23 @@ class SiteOrigins:
 
         A field that is nowhere gives the place of its nearest existing parent in the site's own file.
         """
-        own = self._of(site.at.path)
-        if own.has(field) or not field or field[0] != "spec":
-            return own.locate(field, key=key)
-        at = self._load.classes.get(site.class_name)
-        if at is not None:
-            of_class = self._of(at.path)
-            for index in range(len(of_class)):
-                if of_class.locate((), index=index) == at and of_class.has(field, index=index):
-                    return of_class.locate(field, index=index, key=key)
-        defaults = self._of(FLEET_PATH)
-        in_defaults = ("spec", "defaults", *field[1:])
-        if len(field) > 1 and defaults.has(in_defaults):
-            return defaults.locate(in_defaults, key=key)
-        return own.locate(field, key=key)
+        own, index = self._document(site.at)
+        if own.has(field, index=index) or not field or field[0] != "spec":
+            return own.locate(field, index=index, key=key)
+        others = [(self._load.classes.get(site.class_name), field)]
+        if self._load.fleet is not None and len(field) > 1:
+            others.append((self._load.fleet.at, ("spec", "defaults", *field[1:])))
+        for at, place in others:
+            if at is not None:
+                positions, number = self._document(at)
+                if positions.has(place, index=number):
+                    return positions.locate(place, index=number, key=key)
+        return own.locate(field, index=index, key=key)
 
-    def _of(self, path: str) -> Positions:
-        found = self._positions.get(path)
-        if found is None:
-            found = self._positions[path] = Positions(self._tree.read(path), path)
-        return found
+    def _document(self, at: Location) -> tuple[Positions, int]:
+        """Return the positions of the file at a place, and the number of the document that begins there."""
+        positions = self._positions.get(at.path)
+        if positions is None:
+            positions = self._positions[at.path] = Positions(self._tree.read(at.path), at.path)
+        numbers = range(len(positions))
+        return positions, next((each for each in numbers if positions.locate((), index=each) == at), 0)

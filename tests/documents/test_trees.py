@@ -1,7 +1,9 @@
 """All trees answer alike: memory, a directory, and a git revision."""
 
 import os
+import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -217,6 +219,45 @@ def test_a_submodule_is_refused_by_name(repository: Path, tmp_path: Path) -> Non
         for path in ("sub", "sub/x"):
             with pytest.raises(TreeError, match="is in the submodule 'sub'"):
                 tree.entry_type(path)
+
+
+def test_a_partial_clone_fetches_what_it_lacks(repository: Path, tmp_path: Path) -> None:
+    git(repository, "config", "uploadpack.allowFilter", "true")
+    git(repository, "config", "uploadpack.allowAnySHA1InWant", "true")
+    clone = tmp_path / "clone"
+    git(
+        tmp_path,
+        "clone",
+        "--quiet",
+        "--no-checkout",
+        "--filter=blob:none",
+        f"file://{repository}",
+        str(clone),
+    )
+    with GitTree(clone, "HEAD") as tree:
+        assert tree.read("sites/two/site.yaml") == b"b: 2\n"
+    (repository.parent / "repository").rename(tmp_path / "gone")
+    with GitTree(clone, "HEAD") as tree:
+        assert tree.read("sites/one/site.yaml") == b"b: 2\n", "what was read once is there"
+        with pytest.raises((TreeError, SourceError)):
+            tree.read("bases/b.yaml")
+
+
+def test_a_git_that_hangs_is_left_in_time(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = shutil.which("git")
+    stub = tmp_path / "bin/git"
+    stub.parent.mkdir()
+    stub.write_text(f'#!/bin/sh\ncase "$*" in *cat-file*) exec sleep 60;; esac\nexec {real} "$@"\n')
+    stub.chmod(0o755)
+    monkeypatch.setenv("PATH", str(stub.parent), prepend=os.pathsep)
+    tree = GitTree(repository, "HEAD", timeout=0.3)
+    began = time.perf_counter()
+    with pytest.raises(SourceError) as caught:
+        tree.read("fleet.yaml")
+    assert caught.value.code == "git-timeout"
+    assert time.perf_counter() - began < 5
 
 
 def test_the_environment_of_a_git_hook_does_not_lead_elsewhere(
