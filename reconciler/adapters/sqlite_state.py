@@ -386,7 +386,12 @@ class StateStore:
         """Return the copy of the target's inventory."""
         with _translated(self._path):
             row = self._connection.execute("SELECT content FROM inventory").fetchone()
-        return None if row is None else zlib.decompress(row[0])
+        if row is None:
+            return None
+        try:
+            return zlib.decompress(row[0])
+        except zlib.error as err:
+            raise StateCorrupted(f"the inventory in {self._path} is damaged", code="state-corrupt") from err
 
     def pending(self) -> int:
         """Return how many events wait."""

@@ -88,14 +88,6 @@ class Agent:
         self._sink = open_sink(
             settings.sink, token_file=settings.sink_token_file, ca_file=settings.sink_ca_file
         )
-        self._syncer = Syncer(
-            site=settings.site,
-            clock=clock,
-            log=log,
-            open_target=self._open_target,
-            sleep=self._sleep,
-            check_stop=self._check_stop,
-        )
         self._store: StateStore | None = None
         self._target: tuple[object, Target] | None = None
         self._interval = settings.interval or _DEFAULT_INTERVAL
@@ -143,7 +135,7 @@ class Agent:
             ending = self._round()
             # A repository with nothing new, or out of reach, is no reason to leave the site bent.
             if self._nothing_new:
-                drifted = self._syncer.correct_drift(self._state())
+                drifted = self._syncer().correct_drift()
                 ending = drifted if ending is Ending.FINE else ending
             if self._sink is not None:
                 try:
@@ -203,7 +195,7 @@ class Agent:
                     drift = max(drift, self._clock.monotonic() + self._drift_delay())
                 wait([self._stop], _LEAST_PAUSE)
             if self._clock.monotonic() >= drift or urgent:
-                self._guarded(lambda: self._syncer.correct_drift(self._state()))
+                self._guarded(lambda: self._syncer().correct_drift())
                 drift = self._clock.monotonic() + self._drift_delay()
             if now >= beat:
                 self._guarded(self._heartbeat)
@@ -246,9 +238,8 @@ class Agent:
 
     def _round(self) -> Ending:
         """Look at the repository once and act on it."""
-        store = self._state()
-        assessment = self._assess(store)
-        ending = self._syncer.settle(store, assessment)
+        assessment = self._assess(self._state())
+        ending = self._syncer().settle(assessment)
         self._remember(assessment, ending)
         return ending
 
@@ -277,6 +268,17 @@ class Agent:
             self._interval = assessment.revision.sync.interval
         if not isinstance(assessment, Unavailable) and ending in {Ending.FINE, Ending.REFUSED}:
             self._known = assessment.commit
+
+    def _syncer(self) -> Syncer:
+        return Syncer(
+            site=self._settings.site,
+            store=self._state(),
+            clock=self._clock,
+            log=self._log,
+            open_target=self._open_target,
+            sleep=self._sleep,
+            check_stop=self._check_stop,
+        )
 
     def _state(self) -> StateStore:
         """Return the state; open it where it is not, or where its file was taken away."""

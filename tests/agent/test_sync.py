@@ -123,6 +123,7 @@ class Bench:
         self.store = StateStore.open(folder, site=SITE, clock=SystemClock())
         self.syncer = Syncer(
             site=SITE,
+            store=self.store,
             clock=SystemClock(),
             log=Log(self.log, clock=SystemClock()),
             open_target=lambda _: self.target,
@@ -131,7 +132,7 @@ class Bench:
         )
 
     def settle(self, commit: str, values: Mapping[str, str], **sync: Any) -> Ending:
-        return self.syncer.settle(self.store, Allowed(revision(commit, values, **sync)))
+        return self.syncer.settle(Allowed(revision(commit, values, **sync)))
 
     @property
     def types(self) -> list[str]:
@@ -222,10 +223,10 @@ def test_a_target_that_stops_answering_at_any_request_is_caught_up_with_later(
 def test_a_target_that_answers_again_shows_the_health_it_has(bench: Bench) -> None:
     bench.settle("a", {"x": "1"})
     bench.target.unreachable_after = 0
-    assert bench.syncer.correct_drift(bench.store) is Ending.UNREACHABLE
+    assert bench.syncer.correct_drift() is Ending.UNREACHABLE
     assert bench.state == "Unknown/TargetUnreachable"
     bench.target.unreachable_after = 10**9
-    assert bench.syncer.correct_drift(bench.store) is Ending.FINE
+    assert bench.syncer.correct_drift() is Ending.FINE
     assert bench.state == "Ready/Applied"
 
 
@@ -235,10 +236,10 @@ def test_a_sync_broken_off_goes_back_to_the_last_good_one_while_the_repository_i
     assert bench.settle("b", {"x": "2", "y": "2"}) is Ending.UNREACHABLE
     bench.target.unreachable_after = 10**9
     assert bench.target.values == {"x": "2", "y": "1"}
-    assert bench.syncer.correct_drift(bench.store) is Ending.FINE
+    assert bench.syncer.correct_drift() is Ending.FINE
     assert bench.target.values == {"x": "2", "y": "1"}
-    bench.syncer.settle(bench.store, Unavailable("git-failed", "no route"))
-    assert bench.syncer.correct_drift(bench.store) is Ending.FINE
+    bench.syncer.settle(Unavailable("git-failed", "no route"))
+    assert bench.syncer.correct_drift() is Ending.FINE
     assert bench.target.values == {"x": "1", "y": "1"}
 
 
@@ -255,7 +256,7 @@ def test_drift_is_treated_as_the_site_says(bench: Bench, drift: str, after: str,
     (id_,) = bench.target.objects
     bench.target.objects[id_] = {**bench.target.objects[id_], "data": {"value": "bent"}}
     for _ in range(2):
-        bench.syncer.correct_drift(bench.store)
+        bench.syncer.correct_drift()
     assert bench.target.values == {"x": after}
     assert bench.types[2:] == events
 
@@ -264,7 +265,7 @@ def test_a_health_that_changes_later_shows_in_the_state(bench: Bench) -> None:
     bench.settle("a", {"x": "1"})
     (id_,) = bench.target.objects
     bench.target.objects[id_] = {**bench.target.objects[id_], "status": "sick"}
-    assert bench.syncer.correct_drift(bench.store) is Ending.FINE
+    assert bench.syncer.correct_drift() is Ending.FINE
     assert bench.state == "Degraded/Unhealthy"
     condition = bench.store.condition()
     assert condition is not None

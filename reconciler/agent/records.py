@@ -1,0 +1,193 @@
+"""Recording how a revision fared, with the event that reports it, in one transaction each.
+
+An event goes out once for each revision and reason, however often the same is found again.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciler.adapters.sqlite_state import Attempt, Condition, StateStore
+from reconciler.agent import report
+from reconciler.agent.assessment import Held, Refused, Unavailable
+from reconciler.agent.logs import Log
+from reconciler.errors import TargetError
+from reconciler.model.event import EventType
+from reconciler.model.plan import Plan
+
+__all__ = ["DRIFT", "SOURCE", "TARGET", "Ending", "Failure", "Records"]
+
+#: Names of faults.
+SOURCE, DRIFT, TARGET = "source", "drift", "target"
+
+
+class Ending(enum.Enum):
+    """How a sync ended, for the exit code and the schedule."""
+
+    FINE = "fine"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a revision could not be applied.
+
+    Attributes:
+        code: A stable code.
+        message: One sentence.
+        objects: What failed, object by object.
+    """
+
+    code: str
+    message: str
+    objects: tuple[dict[str, str], ...] = ()
+
+    def describe(self) -> dict[str, object]:
+        """Return the failure as JSON values."""
+        return {"code": self.code, "message": self.message, "failures": list(self.objects)}
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Writes into one state what became of revisions that were not simply applied."""
+
+    store: StateStore
+    log: Log
+
+    def refused(self, assessment: Refused) -> Ending:
+        """The rules, or what people wrote, forbid the revision."""
+        first = assessment.reasons[0]
+        self.log.failure(
+            "revision refused",
+            commit=assessment.commit,
+            rule=first.rule,
+            at=first.location,
+            reason=first.message,
+            findings=assessment.count,
+        )
+        return self._stand(
+            Attempt(assessment.commit, "denied", reason=assessment.code),
+            Condition(
+                "Held", "Denied", f"{first.location}: {first.message}" if first.location else first.message
+            ),
+            EventType.SYNC_DENIED,
+            report.refused(assessment),
+        )
+
+    def held(self, assessment: Held) -> Ending:
+        """The revision waits for a person, before anything was planned."""
+        hold = {"code": assessment.code, "message": assessment.message, "hint": assessment.hint}
+        data = {"commit": assessment.commit, "code": assessment.code, "holds": [hold]}
+        return self._hold(assessment.commit, assessment.code, assessment.message, data)
+
+    def plan_held(self, commit: str, plan: Plan) -> Ending:
+        """The plan waits for a person."""
+        first = plan.holds[0]
+        return self._hold(commit, first.code, first.message, report.held(commit, plan.holds))
+
+    def suspended(self, commit: str) -> Ending:
+        """The site is to be left alone."""
+        self._stand(
+            Attempt(commit, "suspended"),
+            Condition("Suspended", "Suspended", "spec.sync.suspend is set"),
+            EventType.SITE_SUSPENDED,
+            {"commit": commit},
+        )
+        return Ending.FINE
+
+    def failed(self, earlier: Attempt, failure: Failure) -> Ending:
+        """The revision could not be applied; it is tried again later.
+
+        Args:
+            earlier: The attempt on this revision so far.
+            failure: Why.
+        """
+        tries = earlier.failures + 1
+        self.log.failure(
+            "sync failed", commit=earlier.commit, code=failure.code, reason=failure.message, tries=tries
+        )
+        with self.store.transaction() as tx:
+            tx.set_attempt(Attempt(earlier.commit, "failed", reason=failure.code, failures=tries))
+            tx.set_condition(Condition("Degraded", failure.code, failure.message))
+            if not earlier.failures or earlier.reason != failure.code:
+                tx.emit(EventType.SYNC_FAILED, {"commit": earlier.commit, **failure.describe()})
+        return Ending.FAILED
+
+    def rolled_back(self, commit: str, to: str, failure: Failure) -> None:
+        """The revision failed half-way; the site is about to go back, and it is not tried again."""
+        self.log.failure("sync failed, going back", commit=commit, to=to, reason=failure.message)
+        with self.store.transaction() as tx:
+            tx.set_attempt(Attempt(commit, "rolledback", reason=failure.code))
+            tx.set_condition(Condition("RolledBack", failure.code, failure.message))
+            tx.emit(EventType.SYNC_ROLLED_BACK, {"commit": commit, "to": to, **failure.describe()})
+
+    def source_answers(self) -> None:
+        """The repository could be read."""
+        if SOURCE not in self.store.faults():
+            return
+        with self.store.transaction() as tx:
+            tx.end_fault(SOURCE)
+            tx.emit(EventType.SOURCE_RESTORED, {})
+        self.log.info("the repository answers again")
+
+    def source_failed(self, failure: Unavailable) -> Ending:
+        """The repository could not be read."""
+        self.log.warning("the repository cannot be read", code=failure.code, reason=failure.message)
+        with self.store.transaction() as tx:
+            if tx.begin_fault(SOURCE, failure.code, failure.message):
+                tx.emit(
+                    EventType.SOURCE_FAILED,
+                    {"code": failure.code, "message": failure.message, "hint": failure.hint},
+                )
+        return Ending.UNREACHABLE
+
+    def target_failed(self, err: TargetError) -> Ending:
+        """The target does not answer, so nothing is known of what is there."""
+        self.log.warning("the target does not answer", code=err.code, reason=err.message)
+        attempt = self.store.attempt()
+        with self.store.transaction() as tx:
+            tx.begin_fault(TARGET, err.code, err.message)
+            if attempt is None or attempt.phase in {"applying", "applied", "failed"}:
+                tx.set_condition(Condition("Unknown", "TargetUnreachable", err.message))
+        return Ending.UNREACHABLE
+
+    def health(self, condition: Condition) -> None:
+        """Renew the site's state from its objects, where nothing more important is to be said."""
+        current = self.store.condition()
+        attempt = self.store.attempt()
+        if attempt is None or attempt.phase != "applied":
+            return
+        said = ("", "", "") if current is None else (current.state, current.reason, current.message)
+        if said != (condition.state, condition.reason, condition.message):
+            with self.store.transaction() as tx:
+                tx.set_condition(condition)
+
+    def _hold(self, commit: str, code: str, message: str, data: Mapping[str, object]) -> Ending:
+        self.log.failure("revision held", commit=commit, code=code, reason=message)
+        return self._stand(
+            Attempt(commit, "held", reason=code),
+            Condition("Held", code, message),
+            EventType.SYNC_HELD,
+            data,
+        )
+
+    def _stand(
+        self, attempt: Attempt, condition: Condition, type_: EventType, data: Mapping[str, object]
+    ) -> Ending:
+        """Record that a revision is not applied."""
+        before = self.store.attempt()
+        known = before is not None and (before.commit, before.phase, before.reason) == (
+            attempt.commit,
+            attempt.phase,
+            attempt.reason,
+        )
+        with self.store.transaction() as tx:
+            tx.set_condition(condition)
+            if not known:
+                tx.set_attempt(attempt)
+                tx.emit(type_, data)
+        return Ending.REFUSED
