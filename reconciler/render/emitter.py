@@ -24,6 +24,7 @@ _MAX_CACHED = 100_000
 _SIMPLE = re.compile(r"[A-Za-z/$(<=^\\_;][A-Za-z0-9/$()<=^\\_;.+@~-]*\Z")
 _BASE60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z")
 _SPECIAL = re.compile("[^\\n\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd]")
+_UNICODE_BREAKS = re.compile("[\u2028\u2029]+(?=[^\u2028\u2029])")
 _LETTERS_ONLY = re.compile(r"[A-Za-z]*\Z")
 _ESCAPES = {
     "\0": "\\0",
@@ -198,6 +199,8 @@ def _write_text(put: Callable[[str], None], text: str, column: int, indent: int)
         shown = _inline(text)
     if len(shown) + column > _WIDTH and " " in shown:
         shown = _fold(text, shown, column, indent)
+    if shown[:1] == "'" and _UNICODE_BREAKS.search(shown):
+        shown = _UNICODE_BREAKS.sub(rf"\g<0>{' ' * indent}", shown)
     put(shown)
     put("\n")
 
@@ -311,6 +314,8 @@ def _block(text: str, indent: int) -> str:
     pad = " " * indent
     lines = text.removesuffix("\n").split("\n")
     body = "\n".join(pad + line if line else line for line in lines)
+    if "\u2028" in body or "\u2029" in body:
+        body = _UNICODE_BREAKS.sub(rf"\g<0>{pad}", body)
     return f"|{hint}{chomp}\n{body}\n"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.model.resource import Resource
+from reconciler.model.resource import Resource, ResourceId
 from reconciler.render.emitter import to_yaml
 from reconciler.render.item import Item
 from reconciler.render.scalars import LinkedText, plain
@@ -48,17 +48,21 @@ class ResourceSet:
     Attributes:
         resources: The resources.
         inputs: Paths of every file that was read to make them.
-        warnings: What is deprecated in the kustomization files.
+        hashed: Resources whose name ends in a hash of their content.
     """
 
     resources: tuple[Resource, ...]
     inputs: frozenset[str]
-    warnings: tuple[str, ...] = ()
+    hashed: frozenset[ResourceId] = frozenset()
 
     @classmethod
-    def of(cls, items: list[Item], inputs: frozenset[str], warnings: tuple[str, ...] = ()) -> ResourceSet:
+    def of(cls, items: list[Item], inputs: frozenset[str]) -> ResourceSet:
         """Return the set of finished items."""
-        return cls(tuple(Resource(_manifest(item)) for item in items), inputs, warnings)
+        resources = tuple(Resource(_manifest(item)) for item in items)
+        hashed = frozenset(
+            resource.id for resource, item in zip(resources, items, strict=True) if item.needs_hash
+        )
+        return cls(resources, inputs, hashed)
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(self.resources)

@@ -16,8 +16,9 @@ CORPUS = Path(__file__).parent / "corpus"
 REFUSED = "!refused\n"
 
 #: What `+ all` includes, and what `{{all}}` stands for in the list of resources.
-ALL = tuple(
-    "deployment service statefulset cronjob rbac config ingress more crd webhook pod job daemonset".split(" ")
+ALL = (
+    *("deployment", "service", "statefulset", "cronjob", "rbac", "config", "ingress"),
+    *("more", "crd", "webhook", "pod", "job", "daemonset"),
 )
 _GOLDEN_MARK = re.compile(r"^=== (.+)$", re.MULTILINE)
 
