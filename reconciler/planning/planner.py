@@ -13,6 +13,7 @@ from reconciler.planning import conventions
 from reconciler.planning.applyset import AGENT_NAMESPACE, applyset_id, part_of, with_label
 from reconciler.planning.digest import fields_digest, manifest_digest
 from reconciler.planning.guard import guard
+from reconciler.planning.normal import normal
 from reconciler.planning.ordering import Order, deletion_key, kind_rank, order
 from reconciler.planning.ownership import foreign_owner
 from reconciler.planning.scope import defined_scopes, scoped
@@ -62,7 +63,7 @@ def plan(
     ours = frozenset({owner, *(applyset_id(name) for name in former_sites)})
     wanted = () if policy.decommission else desired
     scopes = {**defined_scopes(wanted), **observed.scopes}
-    resources = [with_label(scoped(resource, scopes), owner) for resource in wanted]
+    resources = [with_label(scoped(normal(resource), scopes), owner) for resource in wanted]
     holds = _malformed(resources)
     rules = _Rules(policy, ours, frozenset(own))
     known = _known(observed, inventory, ours)

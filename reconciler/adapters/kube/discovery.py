@@ -100,6 +100,7 @@ class Discovery:
                 self._sleep(0.2)
                 self.refresh()
                 found = self._lookup(group, kind, version)
+        self._expected.discard((group, kind))
         if found is None and group in self._stale:
             raise TargetUnreachable(
                 f"the API group {group} cannot be asked at the moment: what serves it does not answer",

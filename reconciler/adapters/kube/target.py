@@ -60,6 +60,8 @@ class KubeTarget:
         """Return the members of the site's set, and whatever stands in the place of a desired object."""
         wanted = list(resources)
         self.site_object.read()
+        for group, kind in {(resource.id.group, resource.id.kind) for resource in wanted}:
+            self.discovery.find(group, kind)  # looks again for what was not there before
         scopes = {**defined_scopes(wanted), **self.discovery.scopes()}
         wanted = [scoped(resource, scopes) for resource in wanted]
         kinds = {
@@ -229,7 +231,9 @@ class KubeTarget:
                     "PATCH", path, query=query, body=resource.manifest, content_type=_APPLY, kind=id_.kind
                 )
             except TargetRefused as err:
-                young = err.status == 404 and (id_.group, id_.kind) in self._defined
+                # So it says where a kind is defined and not served yet; the object itself cannot be missing.
+                absent = err.status == 404 and "could not find the requested resource" in err.message
+                young = absent and (id_.group, id_.kind) in self._defined
                 if not young or time.monotonic() > end:
                     raise
             else:

@@ -64,6 +64,8 @@ def test_three_sites_are_created_changed_and_pruned_and_another_sync_writes_noth
         assert again.succeeded, why(again)
         assert actions(again) == {Action.UNCHANGED}
         assert not again.changed
+        forgetful = make_agent(agent.site).sync(desired)
+        assert actions(forgetful) == {Action.UNCHANGED}, names(forgetful, Action.UPDATE)
         assert versions(desired, agent) == before
     for place, agent in sites.items():
         changed = [r for r in shop(place, image="registry.example/app:2") if r.kind != "CronJob"]
@@ -231,6 +233,17 @@ def test_what_somebody_changed_by_hand_is_put_back_and_what_they_added_stays(
     assert names(corrected, Action.UPDATE) == ["ConfigMap/settings"]
     live = json.loads(control_plane.kubectl("-n", namespace, "get", "cm", "settings", "-o", "json"))
     assert live["data"] == {"colour": "blue", "size": "1", "more": "x"}
+    assert not agent.sync(desired).changed
+
+
+def test_a_secret_that_somebody_changed_is_put_back_though_it_was_written_as_text(
+    control_plane: Cluster, agent: Agent[KubeTarget], namespace: str
+) -> None:
+    desired = [manifest("v1", "Secret", "login", namespace, stringData={"password": "right"})]
+    agent.sync(desired)
+    patch = json.dumps({"stringData": {"password": "wrong"}})
+    control_plane.kubectl("-n", namespace, "patch", "secret", "login", "--type=merge", "-p", patch)
+    assert names(agent.sync(desired), Action.UPDATE) == ["Secret/login"]
     assert not agent.sync(desired).changed
 
 
