@@ -11,7 +11,7 @@ from reconciler.model.location import Location
 from reconciler.report.document import CheckReport
 from reconciler.report.ink import Ink
 
-__all__ = ["LineReader", "format_report"]
+__all__ = ["LineReader", "finding_lines", "format_report"]
 
 #: Returns the text of a line (counted from 1) of a file, or None where it cannot be shown.
 LineReader = Callable[[str, int], str | None]
@@ -35,14 +35,15 @@ def format_report(
     """
     lines: list[str] = []
     for finding in report.findings:
-        lines.extend(_finding_lines(finding, read_line, ink))
+        lines.extend(finding_lines(finding, read_line, ink))
         lines.append("")
     lines.extend(_not_checked_lines(report.not_checked, ink, verbose=verbose))
     lines.append(_summary(report, ink, threshold))
     return "\n".join(lines) + "\n"
 
 
-def _finding_lines(finding: Finding, read_line: LineReader, ink: Ink) -> Iterator[str]:
+def finding_lines(finding: Finding, read_line: LineReader, ink: Ink) -> Iterator[str]:
+    """Yield a finding line by line: what is wrong, where, and what to do."""
     head = ink.severity(finding.severity, f"{finding.severity.value}[{finding.rule}]")
     yield f"{head}: {ink.strong(finding.message)}"
     gutter = len(str(finding.location.line))

@@ -40,6 +40,7 @@ __all__ = ["BINDING_KIND", "POLICY_KIND", "check_kind", "parse_binding", "parse_
 POLICY_KIND = "ValidatingAdmissionPolicy"
 BINDING_KIND = "ValidatingAdmissionPolicyBinding"
 GROUP = "admissionregistration.k8s.io"
+_MUTATING = frozenset({"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"})
 _VERSIONS = ("v1", "v1beta1", "v1alpha1")
 _REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge")
 _MAX_CONDITIONS = 64
@@ -47,27 +48,31 @@ _MAX_AUDIT_ANNOTATIONS = 20
 _MAX_VALUE_EXPRESSION = 5 * 1024
 
 
-def check_kind(document: Any, kind: str) -> Mapping[str, Any]:
+def check_kind(document: Any, kind: str, *, binding: int | None = None) -> Mapping[str, Any]:
     """Return a document that is of a kind.
+
+    Args:
+        document: The document.
+        kind: What it must be.
+        binding: Which of the bindings it is, or None for the policy.
 
     Raises:
         InvalidPolicy: It is of another kind.
     """
     if not isinstance(document, Mapping):
-        raise InvalidPolicy(kind, [Problem((), f"expected a mapping, found {type(document).__name__}")])
+        problem = Problem((), f"expected a mapping, found {type(document).__name__}", binding=binding)
+        raise InvalidPolicy(kind, [problem])
     found = document.get("kind")
     group, version = split_api_version(str(document.get("apiVersion") or ""))
     if found != kind:
-        hint = f"expected the kind {kind}"
-        if found in {"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"}:
+        message, hint = f"expected {kind}, found {_shown(found)}", ""
+        if isinstance(found, str) and found in _MUTATING:
+            message = f"{found} is not supported"
             hint = "only the API server knows what a mutation makes of an object: write a validation instead"
-        raise InvalidPolicy(
-            f"{kind}",
-            [Problem(("kind",), f"expected {kind}, found {_shown(found)}: it is not supported", hint)],
-        )
+        raise InvalidPolicy(kind, [Problem(("kind",), message, hint, binding)])
     if group != GROUP or version not in _VERSIONS:
         message = f"expected {GROUP}/v1, found {_shown(document.get('apiVersion'))}"
-        raise InvalidPolicy(kind, [Problem(("apiVersion",), message)])
+        raise InvalidPolicy(kind, [Problem(("apiVersion",), message, binding=binding)])
     return document
 
 

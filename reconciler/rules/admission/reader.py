@@ -48,6 +48,11 @@ class Reader:
         self._binding = binding
         self._known: set[str] = set()
 
+    @property
+    def raw(self) -> Mapping[Any, Any]:
+        """The mapping itself."""
+        return self._value
+
     def __contains__(self, key: str) -> bool:
         """Tell whether a field is present and not null."""
         return self._value.get(key) is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.errors import RuleError
@@ -16,6 +16,7 @@ from reconciler.rules.admission.kinds import (
     builtin_kinds,
 )
 from reconciler.rules.admission.spec import Operation
+from reconciler.rules.admission.values import require_json
 
 __all__ = ["AdmissionRequest", "user_info_of"]
 
@@ -50,6 +51,7 @@ class AdmissionRequest:
         user_info: Who asks: `username`, `uid`, `groups`, `extra`.
         dry_run: Whether nothing will be stored.
         options: The request's options.
+        made: What others have made of the request, kept for as long as it lives.
     """
 
     operation: Operation
@@ -66,6 +68,7 @@ class AdmissionRequest:
     user_info: Mapping[str, Any]
     dry_run: bool
     options: Mapping[str, Any]
+    made: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -107,6 +110,9 @@ class AdmissionRequest:
         subject = object if object is not None else old_object
         if subject is None:
             raise RuleError(f"expected an object for {chosen.value}, found none", code="admission-request")
+        _require_mapping(object, "object")
+        _require_mapping(old_object, "oldObject")
+        _require_mapping(namespace_object, "namespaceObject")
         kind = _kind_of(subject)
         metadata = _metadata(subject)
         served = (kinds or builtin_kinds()).get(
@@ -172,6 +178,7 @@ def user_info_of(user_info: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """
     if user_info is None:
         return _ANYBODY
+    _require_mapping(user_info, "userInfo")
     shown: dict[str, Any] = {}
     for key, kind in (("username", str), ("uid", str), ("groups", list), ("extra", Mapping)):
         value = user_info.get(key)
@@ -201,9 +208,15 @@ def _operation(operation: str | Operation | None, new: Manifest | None, old: Man
     return Operation.DELETE if new is None else Operation.UPDATE
 
 
+def _require_mapping(value: Any, name: str) -> None:
+    if value is not None and not isinstance(value, Mapping):
+        raise RuleError(
+            f"expected {name} to be a mapping, found {type(value).__name__}", code="admission-request"
+        )
+    require_json(value, name)
+
+
 def _kind_of(subject: Manifest) -> GroupVersionKind:
-    if not isinstance(subject, Mapping):
-        raise RuleError(f"expected an object, found {type(subject).__name__}", code="admission-request")
     for key in ("apiVersion", "kind"):
         if not isinstance(subject.get(key), str) or not subject[key]:
             raise RuleError(f"expected an object with {key}, found none", code="admission-request")

@@ -1,0 +1,362 @@
+"""A policy's expressions, compiled as the API server compiles them.
+
+Follows `pkg/admission/plugin/cel` of k8s.io/apiserver: `object`, `oldObject` and `params` may be anything,
+`request` and `namespaceObject` have declared fields, and each variable has the type that its expression has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Literal
+
+from reconciler.model.fieldpath import FieldPath
+from reconciler.rules.admission.problem import Problem
+from reconciler.rules.admission.spec import AuditAnnotation, PolicySpec, Validation
+from reconciler.rules.cel import CelCompileError, Environment, ObjectType, Program
+from reconciler.rules.cel.types import Type, parse_type
+from reconciler.rules.expressions import reads
+
+__all__ = [
+    "CompiledAnnotation",
+    "CompiledCondition",
+    "CompiledPolicy",
+    "CompiledValidation",
+    "Engine",
+    "Expression",
+    "compile_policy",
+    "policy_environment",
+]
+
+#: Which CEL engine; None is the platform's best.
+Engine = Literal["native", "pure"] | None
+_STRINGS = "list(string)"
+_GROUP_VERSION_KIND = ObjectType(
+    "kubernetes.GroupVersionKind", {"group": "string", "version": "string", "kind": "string"}
+)
+_GROUP_VERSION_RESOURCE = ObjectType(
+    "kubernetes.GroupVersionResource", {"group": "string", "version": "string", "resource": "string"}
+)
+_REQUEST = ObjectType(
+    "kubernetes.AdmissionRequest",
+    {
+        "kind": _GROUP_VERSION_KIND,
+        "resource": _GROUP_VERSION_RESOURCE,
+        "subResource": "string",
+        "requestKind": _GROUP_VERSION_KIND,
+        "requestResource": _GROUP_VERSION_RESOURCE,
+        "requestSubResource": "string",
+        "name": "string",
+        "namespace": "string",
+        "operation": "string",
+        "userInfo": ObjectType(
+            "kubernetes.UserInfo",
+            {"username": "string", "uid": "string", "groups": _STRINGS, "extra": f"map(string, {_STRINGS})"},
+        ),
+        "dryRun": "bool",
+        "options": "dyn",
+    },
+)
+_NAMESPACE = ObjectType(
+    "kubernetes.Namespace",
+    {
+        "metadata": ObjectType(
+            "kubernetes.NamespaceMetadata",
+            {
+                "name": "string",
+                "generateName": "string",
+                "namespace": "string",
+                "labels": "map(string, string)",
+                "annotations": "map(string, string)",
+                "UID": "string",
+                "creationTimestamp": "timestamp",
+                "deletionGracePeriodSeconds": "int",
+                "deletionTimestamp": "timestamp",
+                "generation": "int",
+                "resourceVersion": "string",
+                "finalizers": _STRINGS,
+            },
+        ),
+        "spec": ObjectType("kubernetes.NamespaceSpec", {"finalizers": _STRINGS}),
+        # Elements of `conditions` have declared fields in the API server; a mistake in their names is found
+        # there at compile time, and here at evaluation.
+        "status": ObjectType("kubernetes.NamespaceStatus", {"conditions": "list(dyn)", "phase": "string"}),
+    },
+)
+_AUTHORIZER: Mapping[str, str] = MappingProxyType(
+    {
+        "authorizer": "kubernetes.authorization.Authorizer",
+        "authorizer.requestResource": "kubernetes.authorization.ResourceCheck",
+    }
+)
+#: Types that a variable keeps; of any other type it is `dyn`, as in the API server.
+_KEPT = frozenset(
+    {
+        "any",
+        "bool",
+        "bytes",
+        "double",
+        "google.protobuf.Duration",
+        "google.protobuf.Timestamp",
+        "int",
+        "null_type",
+        "string",
+        "uint",
+    }
+)
+_MAX_EXPRESSION = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression.
+
+    Attributes:
+        text: As written.
+        program: What evaluates it.
+        field: Where it stands in the policy.
+        variables: The variables of the policy that it reads itself.
+        params: Whether it reads `params`.
+        authorizer: Whether it asks the cluster's authorizer.
+    """
+
+    text: str
+    program: Program
+    field: FieldPath
+    variables: frozenset[str]
+    params: bool
+    authorizer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledCondition:
+    """A match condition."""
+
+    name: str
+    expression: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledValidation:
+    """A validation, and the expression of its message where it has one."""
+
+    spec: Validation
+    expression: Expression
+    message: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledAnnotation:
+    """An audit annotation."""
+
+    spec: AuditAnnotation
+    expression: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPolicy:
+    """All expressions of a policy.
+
+    Attributes:
+        environment: One in which values can be bound for all of them.
+        conditions: In order.
+        variables: By name, in order.
+        validations: In order.
+        annotations: In order.
+        needed: The variables that validations, messages and annotations read, directly or not, in order.
+    """
+
+    environment: Environment
+    conditions: tuple[CompiledCondition, ...]
+    variables: Mapping[str, Expression]
+    validations: tuple[CompiledValidation, ...]
+    annotations: tuple[CompiledAnnotation, ...]
+    needed: tuple[str, ...]
+
+
+def compile_policy(
+    spec: PolicySpec, problems: list[Problem], *, kubernetes: str, engine: Engine = None
+) -> CompiledPolicy:
+    """Compile a policy's expressions.
+
+    Args:
+        spec: The policy.
+        problems: What does not compile is added here; where anything was added the result is not to be used.
+        kubernetes: The version whose libraries expressions may use.
+        engine: Which engine evaluates them.
+    """
+    compiler = _Compiler(spec, problems, kubernetes, engine)
+    conditions = [
+        CompiledCondition(condition.name, found)
+        for index, condition in enumerate(spec.match_conditions)
+        if (found := compiler.condition(condition.expression, ("matchConditions", index, "expression")))
+    ]
+    for index, variable in enumerate(spec.variables):
+        compiler.variable(variable.name, variable.expression, ("variables", index, "expression"))
+    validations = []
+    for index, validation in enumerate(spec.validations):
+        at: FieldPath = ("validations", index)
+        found = compiler.compile(validation.expression, (*at, "expression"), ("bool",))
+        message = None
+        if validation.message_expression.strip():
+            message = compiler.compile(
+                validation.message_expression, (*at, "messageExpression"), ("string",), authorizer=False
+            )
+        if found is not None:
+            validations.append(CompiledValidation(validation, found, message))
+    annotations = [
+        CompiledAnnotation(annotation, found)
+        for index, annotation in enumerate(spec.audit_annotations)
+        if (found := compiler.annotation(annotation, ("auditAnnotations", index, "valueExpression")))
+    ]
+    used = [
+        *(expression for one in validations for expression in (one.expression, one.message)),
+        *(one.expression for one in annotations),
+    ]
+    return CompiledPolicy(
+        compiler.environment(),
+        tuple(conditions),
+        MappingProxyType(compiler.variables),
+        tuple(validations),
+        tuple(annotations),
+        _needed(used, compiler.variables),
+    )
+
+
+def policy_environment(kubernetes: str | None, engine: Engine = None) -> Environment:
+    """Return what an expression of a policy with parameters may use, its variables left out."""
+    return _environment(kubernetes, engine, params=True, authorizer=True, variables=None)
+
+
+class _Compiler:
+    """Compiles one policy. Variables must come before what reads them."""
+
+    def __init__(self, spec: PolicySpec, problems: list[Problem], kubernetes: str, engine: Engine) -> None:
+        self._problems = problems
+        self._kubernetes = kubernetes
+        self._engine: Engine = engine
+        self._params = spec.param_kind is not None
+        self._types: dict[str, str] = {}
+        self.variables: dict[str, Expression] = {}
+
+    def environment(self, *, variables: bool = False, authorizer: bool = True) -> Environment:
+        """Return what an expression may use."""
+        types = tuple(self._types.items()) if variables else None
+        return _environment(
+            self._kubernetes, self._engine, params=self._params, authorizer=authorizer, variables=types
+        )
+
+    def condition(self, text: str, field: FieldPath) -> Expression | None:
+        """Compile a match condition, which knows no variables."""
+        return self.compile(text, field, ("bool",), variables=False)
+
+    def annotation(self, annotation: AuditAnnotation, field: FieldPath) -> Expression | None:
+        """Compile an audit annotation."""
+        return self.compile(annotation.value_expression, field, ("string", "null_type"))
+
+    def variable(self, name: str, text: str, field: FieldPath) -> None:
+        """Compile a variable, which knows those before it."""
+        found = self.compile(text, field, ())
+        self._types[name] = _variable_type(found.program.result_type) if found is not None else "dyn"
+        if found is not None:
+            self.variables[name] = found
+
+    def compile(
+        self,
+        text: str,
+        field: FieldPath,
+        types: tuple[str, ...],
+        *,
+        variables: bool = True,
+        authorizer: bool = True,
+    ) -> Expression | None:
+        """Compile an expression, whose result must have one of the types; () stands for any."""
+        field = ("spec", *field)
+        if not text.strip():
+            return None
+        if len(text) > _MAX_EXPRESSION:
+            self._problem(field, f"expected at most {_MAX_EXPRESSION} characters, found {len(text)}")
+            return None
+        read = reads(text)
+        names = {path[0] if path else "" for path in read.get("variables", ())} if variables else set()
+        environment = self.environment(variables=bool(names) and bool(self._types), authorizer=authorizer)
+        try:
+            program = environment.compile(text)
+        except CelCompileError as err:
+            for issue in err.issues:
+                self._problem(field, issue.message, within=(issue.line, issue.column))
+            return None
+        result = _written(parse_type(program.result_type))
+        if types and result not in types:
+            wanted = types[0] if len(types) == 1 else f"one of {', '.join(types)}"
+            self._problem(field, f"must evaluate to {wanted} but got {result}", within=(1, 1))
+            return None
+        return Expression(
+            text,
+            program,
+            field,
+            frozenset(names) & self._types.keys(),
+            "params" in read,
+            "authorizer" in read,
+        )
+
+    def _problem(self, field: FieldPath, message: str, *, within: tuple[int, int] | None = None) -> None:
+        self._problems.append(Problem(field, message, within=within))
+
+
+@lru_cache(maxsize=256)
+def _environment(
+    kubernetes: str | None,
+    engine: Engine,
+    *,
+    params: bool,
+    authorizer: bool,
+    variables: tuple[tuple[str, str], ...] | None,
+) -> Environment:
+    """Return an environment; equal ones are made once, as each takes milliseconds."""
+    types: dict[str, Any] = {
+        "object": "dyn",
+        "oldObject": "dyn",
+        "request": _REQUEST,
+        "namespaceObject": _NAMESPACE,
+    }
+    if params:
+        types["params"] = "dyn"
+    if authorizer:
+        types.update(_AUTHORIZER)
+    if variables is not None:
+        types["variables"] = ObjectType("kubernetes.variables", dict(variables))
+    try:
+        return Environment(kubernetes=kubernetes, variables=types, engine=engine)
+    except AttributeError:
+        plain = {name: kind if kind == "dyn" else "dyn" for name, kind in types.items()}
+        return Environment(kubernetes=kubernetes, variables=plain, engine=engine)
+
+
+def _variable_type(text: str) -> str:
+    return _written(_kept(parse_type(text)))
+
+
+def _written(term: Type) -> str:
+    """Write a type so that it can be read again, and as cel-go writes it."""
+    return f"{term.name}({', '.join(map(_written, term.args))})" if term.args else term.name
+
+
+def _kept(term: Type) -> Type:
+    if term.name in {"list", "map"} and term.args:
+        return Type(term.name, tuple(_kept(arg) for arg in term.args))
+    return term if term.name in _KEPT else Type("dyn")
+
+
+def _needed(used: Iterable[Expression | None], variables: Mapping[str, Expression]) -> tuple[str, ...]:
+    wanted: set[str] = set()
+    for expression in used:
+        if expression is not None:
+            wanted |= expression.variables
+    # Each variable reads only those before it, so one pass from the last to the first finds them all.
+    for name in reversed(tuple(variables)):
+        if name in wanted:
+            wanted |= variables[name].variables
+    return tuple(name for name in variables if name in wanted)

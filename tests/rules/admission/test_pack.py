@@ -1,0 +1,118 @@
+from reconciler.documents.yaml import load
+from reconciler.model.finding import Severity
+from reconciler.model.resource import Resource
+from reconciler.rules.admission.pack import AdmissionPack
+from tests.rules.admission.documents import config_map, deployment
+
+GOOD = b"""\
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: few-replicas}
+spec:
+  paramKind: {apiVersion: wayside.dev/v1alpha1, kind: Site}
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [apps], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [deployments]}
+  validations:
+  - expression: object.spec.replicas <= size(params.spec.nodes)
+    message: no more replicas than nodes
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: few-replicas}
+spec:
+  policyName: few-replicas
+  validationActions: [Deny]
+  paramRef: {selector: {}, namespace: wayside-system, parameterNotFoundAction: Deny}
+"""
+SITE = {
+    "apiVersion": "wayside.dev/v1alpha1",
+    "kind": "Site",
+    "metadata": {"name": "box", "namespace": "wayside-system"},
+    "spec": {"nodes": [{"name": "a"}, {"name": "b"}]},
+}
+BAD = b"""\
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata:
+  name: broken
+spec:
+  failurPolicy: Fail
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [configmaps]}
+  validations:
+  - expression: |
+      object.data.a == 'b' &&
+        nothing == 'c'
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: broken}
+spec: {policyName: broken, validationActions: [Deny, Warn]}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: lonely}
+spec: {policyName: nobody, validationActions: [Deny]}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicy
+metadata: {name: mutating}
+"""
+
+
+def pack(data: bytes) -> AdmissionPack:
+    return AdmissionPack.load(load(data, "policies/p.yaml"), read=lambda _: data)
+
+
+def test_a_policy_may_have_the_site_as_its_parameter() -> None:
+    review = pack(GOOD).review([Resource(deployment(3)), Resource(config_map())], params=[SITE])
+    (violation,) = review.violations
+    assert violation.rule == "few-replicas"
+    assert violation.message == (
+        "ValidatingAdmissionPolicy 'few-replicas' with binding 'few-replicas' denied request: "
+        "no more replicas than nodes"
+    )
+    assert str(violation.resource) == "Deployment.apps/shop/web"
+
+
+def test_a_parameter_that_is_not_there_refuses() -> None:
+    (violation,) = pack(GOOD).review([Resource(deployment(1))]).violations
+    assert "no params found for policy binding" in violation.message
+
+
+def test_an_old_object_makes_an_update() -> None:
+    text = GOOD.replace(b"object.spec.replicas <= size(params.spec.nodes)", b"request.operation == 'CREATE'")
+    resource = Resource(deployment(1))
+    assert not pack(text).review([resource], params=[SITE]).violations
+    assert pack(text).review([resource], params=[SITE], old={resource.id: deployment(2)}).violations
+
+
+def test_everything_that_is_wrong_is_a_finding_on_its_line() -> None:
+    found = [f"{finding.location} {finding.message}" for finding in pack(BAD).findings]
+    assert found == [
+        "policies/p.yaml:26:7 kind: MutatingAdmissionPolicy is not supported",
+        "policies/p.yaml:6:3 spec.failurPolicy: unknown field 'failurPolicy'",
+        "policies/p.yaml:13:9 spec.validations[0].expression: "
+        "undeclared reference to 'nothing' (in container '')",
+        "policies/p.yaml:18:47 spec.validationActions: expected Deny or Warn, found both",
+        "policies/p.yaml:23:20 spec.policyName: expected the name of a policy of this fleet, found 'nobody'",
+    ]
+
+
+def test_a_policy_that_cannot_be_used_lets_nothing_pass() -> None:
+    violations = pack(BAD).review([]).violations
+    assert {violation.rule for violation in violations} == {"broken", "nobody", "mutating"}
+    assert all(violation.severity is Severity.ERROR for violation in violations)
+
+
+def test_an_object_that_cannot_be_judged_is_refused() -> None:
+    bad = Resource(config_map(data={"a": float("nan")}))
+    (violation,) = pack(GOOD).review([bad]).violations
+    assert "the number nan" in violation.message
+
+
+def test_the_digest_changes_with_the_policies() -> None:
+    assert pack(GOOD).digest == pack(GOOD).digest
+    assert pack(GOOD).digest != pack(GOOD.replace(b"<=", b"<")).digest
