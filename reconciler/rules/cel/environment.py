@@ -5,55 +5,122 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from reconciler.errors import UsageError
-from reconciler.rules.cel.types import Type, parse_type
+from reconciler.rules.cel.ast import Expr
+from reconciler.rules.cel.checker import Checked, check
+from reconciler.rules.cel.errors import CelCompileError, CelEvaluationError, NeedsClusterError
+from reconciler.rules.cel.library.catalog import CATALOG
+from reconciler.rules.cel.lowering import lower
+from reconciler.rules.cel.macros import Macros
+from reconciler.rules.cel.parser import parse
+from reconciler.rules.cel.standard import functions
+from reconciler.rules.cel.types import ObjectType, Type, parse_type
+from reconciler.rules.cel.validators import validate
 
-if TYPE_CHECKING:
-    from reconciler.rules.cel.native import NativeEngine, NativeExpression
-
-__all__ = ["Activation", "Environment", "Program", "default_engine"]
+__all__ = ["Activation", "Environment", "Program", "compiles_on", "default_engine"]
 
 _VERSION = re.compile(r"v?1\.(\d{1,3})(?:\.\d+)?(?:[-+].*)?\Z")
+_CLUSTER_ONLY = frozenset(overload.id for overload in CATALOG if overload.call is None)
+_SCALARS = frozenset({"bool", "string", "int", "double"})
+#: The newest minor version whose libraries are known.
+NEWEST = 37
+_OLDEST = 25
+
+EngineName = Literal["native", "pure"]
 
 
-def default_engine() -> Literal["native", "pure"]:
-    """Return the engine that this platform has: `native` where there is a wheel, else `pure`."""
+def default_engine() -> EngineName:
+    """Return the engine that this platform has: `native` where there is a build of it, else `pure`."""
     return "native" if importlib.util.find_spec("cel_expr_python") is not None else "pure"
 
 
 class Activation:
-    """Values bound to variables, converted once and shared by every program of an environment."""
+    """Values bound to variables: converted once, and shared by every program of an environment.
 
-    __slots__ = ("bound", "values")
+    Lazy variables (`variables.foo`) are computed when a program first asks for them, and kept.
+    """
 
-    def __init__(self, bound: Any, values: Mapping[str, Any]) -> None:
+    __slots__ = ("_computed", "_computing", "_lazy", "bound", "values")
+
+    def __init__(self, bound: Any, values: Mapping[str, Any], lazy: Mapping[str, Program]) -> None:
         self.bound = bound
         self.values = values
+        self._lazy = lazy
+        self._computed: dict[str, Any] = {}
+        self._computing: list[str] = []
+
+    def ask(self, name: str) -> Any:
+        """Return the value of a lazy variable.
+
+        Raises:
+            CelEvaluationError: Its expression ended in an error, is not bound, or asks for itself.
+        """
+        if name not in self._computed:
+            self._computed[name] = self._compute(name)
+        found = self._computed[name]
+        if isinstance(found, CelEvaluationError):
+            raise found
+        return found
+
+    def _compute(self, name: str) -> Any:
+        program = self._lazy.get(name)
+        if program is None:
+            return CelEvaluationError(f"no such attribute(s): {name}")
+        if name in self._computing:
+            return CelEvaluationError(f"{name} is defined by itself")
+        self._computing.append(name)
+        try:
+            return program.evaluate(self)
+        except CelEvaluationError as err:
+            return err
+        finally:
+            self._computing.pop()
 
 
 class Program:
-    """A compiled expression."""
+    """A compiled expression.
 
-    def __init__(self, environment: Environment, text: str, expression: NativeExpression) -> None:
+    Attributes:
+        text: The expression.
+        result_type: Type of the result as CEL writes it; `dyn` where the type check was left out.
+        variables: Names of the variables that the expression uses.
+        needs_cluster: Names of what only a cluster can answer, such as `authorizer`; empty for most.
+    """
+
+    __slots__ = ("_environment", "_expression", "needs_cluster", "result_type", "text", "variables")
+
+    def __init__(
+        self,
+        environment: Environment,
+        expression: Any,
+        text: str,
+        *,
+        result_type: str,
+        variables: frozenset[str] = frozenset(),
+        needs_cluster: tuple[str, ...] = (),
+    ) -> None:
         self._environment = environment
         self._expression = expression
         self.text = text
-
-    @property
-    def result_type(self) -> str:
-        """The type that the checker found for the result, in CEL's words."""
-        return self._expression.result_type
+        self.result_type = result_type
+        self.variables = variables
+        self.needs_cluster = needs_cluster
 
     def evaluate(self, values: Mapping[str, Any] | Activation) -> Any:
         """Return the expression's value over the values of its variables.
 
         Raises:
             CelEvaluationError: The evaluation ended in an error, which is neither true nor false.
+            NeedsClusterError: The expression asks what only a cluster can answer.
         """
+        if self.needs_cluster:
+            raise NeedsClusterError(self.needs_cluster[0])
         activation = values if isinstance(values, Activation) else self._environment.bind(values)
-        return self._expression.evaluate(activation.bound)
+        if not self._environment.lazy:
+            return self._expression.evaluate(activation.bound)
+        return self._environment.within(activation, self._expression)
 
 
 class Environment:
@@ -61,8 +128,10 @@ class Environment:
 
     Args:
         kubernetes: A version such as `1.36`, or None for plain CEL with every standard extension.
-        variables: Type of each variable, as CEL writes it: `dyn`, `string`, `map(string, dyn)`.
+        variables: Type of each variable: text as CEL writes it (`dyn`, `string`, `map(string, dyn)`), or a
+            struct with declared fields.
         engine: `native` or `pure`; None takes the platform's best.
+        lazy: Variables with dotted names, such as `variables.foo`, that are computed when they are asked for.
 
     Raises:
         UsageError: The version, a type or the engine is not known here.
@@ -71,21 +140,38 @@ class Environment:
     def __init__(
         self,
         kubernetes: str | None = "1.36",
-        variables: Mapping[str, str] | None = None,
-        engine: Literal["native", "pure"] | None = None,
+        variables: Mapping[str, str | ObjectType] | None = None,
+        engine: EngineName | None = None,
+        *,
+        lazy: Mapping[str, str] | None = None,
     ) -> None:
         self.kubernetes = kubernetes
-        self.engine = engine or default_engine()
-        minor = None
-        if kubernetes is not None:
-            match = _VERSION.match(kubernetes)
-            if match is None:
-                raise UsageError(f"expected a Kubernetes version such as 1.36, found {kubernetes!r}")
-            minor = int(match[1])
-        self.variables: dict[str, Type] = {name: parse_type(text) for name, text in (variables or {}).items()}
-        self._engine = self._make(minor)
+        self.engine: EngineName = engine or default_engine()
+        self.minor = None if kubernetes is None else _minor(kubernetes)
+        self._structs: dict[str, ObjectType] = {}
+        self.variables = {name: self._type(text) for name, text in (variables or {}).items()}
+        self.lazy = {name: parse_type(text) for name, text in (lazy or {}).items()}
+        for name in self.lazy:
+            root = name.partition(".")[0]
+            if root != name and root not in self.variables:
+                self.variables[root] = self._type(ObjectType(f"kubernetes.{root}"))
+        self._current: Activation | None = None
+        self._engine = self._make()
 
-    def _make(self, minor: int | None) -> NativeEngine:
+    def _type(self, declared: str | ObjectType) -> Type:
+        if isinstance(declared, str):
+            return parse_type(declared)
+        self._structs[declared.name] = declared
+        for field in declared.fields.values():
+            self._type(field)
+        return Type(declared.name)
+
+    def _make(self) -> Any:
+        plain = {
+            name: Type("dyn") if term.name in self._structs else term
+            for name, term in self.variables.items()
+            if not term.name.startswith("kubernetes.authorization.")
+        }
         if self.engine == "native":
             try:
                 from reconciler.rules.cel.native import NativeEngine
@@ -94,8 +180,8 @@ class Environment:
                     "expected the native CEL engine (cel-expr-python), found no build for this platform",
                     hint="use the pure engine",
                 ) from err
-            return NativeEngine(minor, self.variables)
-        raise UsageError(f"expected the engine native, found {self.engine!r}")
+            return NativeEngine(self.minor, plain, self.lazy, self._ask)
+        raise UsageError(f"expected the engine native or pure, found {self.engine!r}")
 
     def compile(self, text: str, check: bool = True) -> Program:
         """Parse and type-check an expression.
@@ -107,8 +193,111 @@ class Environment:
         Raises:
             CelCompileError: The expression is not valid; every mistake has its line and column.
         """
-        return Program(self, text, self._engine.compile(text, check=check))
+        if self.minor is None:
+            expression, result = self._engine.compile(text, check=check)
+            return Program(self, expression, text, result_type=result)
+        expr = self._parse(text, self.minor)
+        checked: Checked | None = None
+        if check:
+            everything = {**self.variables, **self.lazy}
+            checked = analyse(expr, text, everything, self._structs, self.minor)
+        needs = _needs_cluster(checked)
+        result = "dyn" if checked is None else str(checked.result)
+        expression = None
+        if not needs:
+            lowered = lower(expr, checked, self.lazy)
+            expression = self._engine.load(lowered, text, scalar=result in _SCALARS)
+        return Program(
+            self,
+            expression,
+            text,
+            result_type=result,
+            variables=frozenset() if checked is None else checked.variables,
+            needs_cluster=needs,
+        )
 
-    def bind(self, values: Mapping[str, Any]) -> Activation:
-        """Convert values once, so that many programs can be evaluated over them."""
-        return Activation(self._engine.bind(values), values)
+    def _parse(self, text: str, minor: int) -> Expr:
+        try:
+            return parse(text, macros_of(minor))
+        except CelCompileError as err:
+            issues = self._engine.syntax_issues(text)
+            if not issues:
+                raise
+            raise CelCompileError(issues, text) from err
+
+    def bind(self, values: Mapping[str, Any], lazy: Mapping[str, Program] | None = None) -> Activation:
+        """Convert values once, so that many programs can be evaluated over them.
+
+        Args:
+            values: Value of each variable.
+            lazy: Program of each lazy variable, compiled in this environment.
+        """
+        return Activation(self._engine.bind(values), values, lazy or {})
+
+    def within(self, activation: Activation, expression: Any) -> Any:
+        """Evaluate while an activation answers for lazy variables."""
+        before, self._current = self._current, activation
+        try:
+            return expression.evaluate(activation.bound)
+        finally:
+            self._current = before
+
+    def _ask(self, name: str) -> Any:
+        if self._current is None:
+            raise CelEvaluationError(f"no such attribute(s): {name}")
+        return self._current.ask(name)
+
+
+def _minor(version: str) -> int:
+    match = _VERSION.match(version)
+    if match is None or not _OLDEST <= int(match[1]) <= NEWEST:
+        raise UsageError(f"expected a Kubernetes version from 1.{_OLDEST} to 1.{NEWEST}, found {version!r}")
+    return int(match[1])
+
+
+def macros_of(minor: int) -> Macros:
+    """Return the macros that a Kubernetes version has."""
+    return Macros(optionals=minor >= 28, two_variables=minor >= 32, sorting=minor >= 34)
+
+
+def analyse(
+    expr: Expr,
+    text: str,
+    variables: Mapping[str, Type],
+    structs: Mapping[str, ObjectType],
+    minor: int,
+) -> Checked:
+    """Type-check a tree as a Kubernetes version does.
+
+    Raises:
+        CelCompileError: It does not type-check there.
+    """
+    checked = check(expr, text, variables, functions(minor), structs)
+    if minor >= 29:
+        validate(expr, text, checked)
+    return checked
+
+
+def _needs_cluster(checked: Checked | None) -> tuple[str, ...]:
+    if checked is None:
+        return ()
+    used = {name for name in checked.variables if name == "authorizer" or name.startswith("authorizer.")}
+    if any(id_ in _CLUSTER_ONLY for ids in checked.overloads.values() if len(ids) == 1 for id_ in ids):
+        used.add("authorizer")
+    return tuple(sorted(used))
+
+
+def compiles_on(
+    text: str, version: str, variables: Mapping[str, str | ObjectType] | None = None
+) -> CelCompileError | None:
+    """Tell whether an expression compiles on a Kubernetes version.
+
+    Returns:
+        None if it does, else what that version finds wrong.
+    """
+    environment = Environment(kubernetes=version, variables=variables)
+    try:
+        environment.compile(text)
+    except CelCompileError as err:
+        return err
+    return None

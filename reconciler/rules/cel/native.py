@@ -1,9 +1,12 @@
-"""The native engine: Google's C++ runtime (`cel-expr-python`) behind the interface of this package."""
+"""The native engine: Google's C++ runtime (`cel-expr-python`) behind the interface of this package.
+
+For a Kubernetes version it evaluates trees that were parsed and checked here; for plain CEL it does it all.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -11,16 +14,20 @@ from cel_expr_python import cel
 
 from reconciler.errors import UsageError
 from reconciler.rules.cel import opaque
+from reconciler.rules.cel.ast import Expr
+from reconciler.rules.cel.budget import guard
 from reconciler.rules.cel.errors import CelCompileError, CelEvaluationError, CelIssue
 from reconciler.rules.cel.library.catalog import CATALOG, OPAQUE, Overload
-from reconciler.rules.cel.types import Type, is_variable, parse_type
+from reconciler.rules.cel.lowering import BY_ELEMENT, OPTIONAL
+from reconciler.rules.cel.types import DYN, Type, is_variable, parse_type
 from reconciler.rules.cel.values import Uint
-from reconciler.rules.cel.words import runtime_message
+from reconciler.rules.cel.wire import serialize
+from reconciler.rules.cel.words import compile_message, runtime_message
 
 __all__ = ["NativeEngine", "NativeExpression"]
 
-_ISSUE = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
-_PLAIN_EXTENSIONS = (
+_ISSUE = re.compile(r"^ERROR: <input>:(-?\d+):(-?\d+): (.*)$", re.MULTILINE)
+_EXTENSIONS = (
     "sets",
     "lists",
     "two-var-comprehensions",
@@ -42,32 +49,37 @@ _KINDS = {
     "google.protobuf.Duration": cel.Type.DURATION,
     "google.protobuf.Timestamp": cel.Type.TIMESTAMP,
     "dyn": cel.Type.DYN,
+    "any": cel.Type.DYN,
     "type": cel.Type.TYPE,
 }
+_WRAPPERS = {
+    "bool": "Bool",
+    "int": "Int64",
+    "uint": "UInt64",
+    "double": "Double",
+    "string": "String",
+    "bytes": "Bytes",
+}
+_ANY_KIND = (
+    *("int", "string", "bool", "double", "uint", "bytes", "null_type", "duration", "timestamp"),
+    *("list(dyn)", "map(dyn, dyn)", "kubernetes.Quantity"),
+)
 
 
 def _native_type(term: Type) -> Any:
-    if term.name == "list":
-        return cel.Type.List(_native_type(term.args[0]))
-    if term.name == "map":
-        return cel.Type.Map(_native_type(term.args[0]), _native_type(term.args[1]))
-    if is_variable(term):
-        return cel.Type.DYN
+    match term.name:
+        case "list":
+            return cel.Type.List(_native_type(term.args[0]))
+        case "map":
+            return cel.Type.Map(_native_type(term.args[0]), _native_type(term.args[1]))
+        case "wrapper":
+            return cel.Type(f"google.protobuf.{_WRAPPERS[term.args[0].name]}Value")
+        case _ if is_variable(term):
+            return cel.Type.DYN
     known = _KINDS.get(term.name)
-    return cel.Type(str(term).replace("(", "<").replace(")", ">")) if known is None else known
-
-
-def _extensions(minor: int | None) -> list[str]:
-    if minor is None:
-        return list(_PLAIN_EXTENSIONS)
-    found = ["strings", "optional"]
-    if minor >= 29:
-        found.append("sets")
-    if minor >= 32:
-        found.append("two-var-comprehensions")
-    if minor >= 34:
-        found.append("lists")
-    return found
+    if known is not None:
+        return known
+    return cel.Type(str(term).replace("(", "<").replace(")", ">"))
 
 
 def _dispatch(overloads: list[Overload], *args: Any) -> Any:
@@ -78,72 +90,114 @@ def _dispatch(overloads: list[Overload], *args: Any) -> Any:
             not (wanted := OPAQUE.get(param)) or isinstance(value, wanted)
             for param, value in zip(overload.params, values, strict=True)
         ):
-            return opaque.encode(overload.call(*values))
+            found = overload.call(*values)
+            if found is None and overload.function in OPTIONAL:
+                return [] if overload.function == "validate" else opaque.no_format()
+            return opaque.encode(found)
     raise CelEvaluationError("no such overload")
 
 
-def _available(minor: int | None) -> list[Overload]:
-    return [
-        overload
-        for overload in (CATALOG if minor is not None else ())
-        if overload.since <= (minor or 0) and overload.function not in ("string", "indexOf", "lastIndexOf")
-    ]
-
-
-def _signatures(minor: int | None) -> list[Any]:
-    """Return declarations for the type checker: every overload with its own types, and nothing to call."""
-    functions: dict[str, list[Any]] = {}
-    for overload in _available(minor):
-        functions.setdefault(overload.function, []).append(
-            cel.Overload(
-                overload.id,
-                return_type=_native_type(parse_type(overload.result)),
-                parameters=[_native_type(parse_type(param)) for param in overload.params],
-                is_member=overload.member,
-            )
-        )
-    return [cel.FunctionDecl(name, overloads) for name, overloads in functions.items()]
-
-
 def _kind(term: Type) -> Type:
-    return (
-        Type("kubernetes.Quantity")
-        if str(term) in OPAQUE
-        else parse_type("list(dyn)")
-        if term.name == "list"
-        else term
-    )
+    """Return one type for each kind that the engine tells apart at evaluation."""
+    if term.name in OPAQUE:
+        return Type("kubernetes.Quantity")
+    return parse_type("list(dyn)") if term.name == "list" else term
 
 
-def _implementations(minor: int | None) -> list[Any]:
-    """Return declarations for evaluation: the engine dispatches by kind, and all messages are one kind."""
-    grouped: dict[tuple[str, bool, tuple[Type, ...]], list[Overload]] = {}
-    for overload in _available(minor):
-        if "optional_type" not in overload.result and overload.call is not None:
-            kinds = tuple(_kind(parse_type(param)) for param in overload.params)
-            grouped.setdefault((overload.function, overload.member, kinds), []).append(overload)
+def _implementations(minor: int) -> dict[str, list[Any]]:
+    """Return the Kubernetes libraries as the engine takes them, grouped by kinds of arguments."""
+    grouped: dict[tuple[str, tuple[Type, ...]], list[Overload]] = {}
+    for overload in (*CATALOG, *_STRING_SEARCH):
+        if overload.call is None or overload.since > minor:
+            continue
+        for params in _spread(overload):
+            kinds = tuple(_kind(parse_type(param)) for param in params)
+            grouped.setdefault((f"@{overload.function}", kinds), []).append(overload)
+            if overload.function in BY_ELEMENT:
+                grouped.setdefault((f"@{overload.id}", kinds), []).append(overload)
     functions: dict[str, list[Any]] = {}
-    for (name, member, kinds), overloads in grouped.items():
-        results = {overload.result for overload in overloads}
-        result = parse_type(results.pop()) if len(results) == 1 else parse_type("dyn")
+    for (name, kinds), overloads in grouped.items():
+        results = {_result(overload) for overload in overloads}
+        result = results.pop() if len(results) == 1 else DYN
         functions.setdefault(name, []).append(
             cel.Overload(
-                f"{overloads[0].id}_impl",
+                f"{name} {len(functions.get(name, ()))}",
                 return_type=_native_type(result),
                 parameters=[_native_type(kind) for kind in kinds],
-                is_member=member,
+                is_member=False,
                 impl=partial(_dispatch, overloads),
             )
         )
-    return [cel.FunctionDecl(name, overloads) for name, overloads in functions.items()]
+    return functions
+
+
+def _result(overload: Overload) -> Type:
+    found = parse_type(overload.result)
+    return found.args[0] if found.name == "optional_type" else found
+
+
+def _spread(overload: Overload) -> list[tuple[str, ...]]:
+    if overload.params[1:] == ("A",):
+        return [("list(dyn)", kind) for kind in _ANY_KIND]
+    return [overload.params]
+
+
+def _index(text: str, part: str, start: int = 0) -> int:
+    if not 0 <= start <= len(text):
+        raise CelEvaluationError(f"index out of range: {start}")
+    return text.find(part, start)
+
+
+_STRING_SEARCH = (
+    Overload("indexOf", "string_index_of_string", ("string", "string"), "int", True, 0, _index),
+    Overload("lastIndexOf", "string_last_index_of_string", ("string", "string"), "int", True, 0, str.rfind),
+)
+
+
+def _pairs(parts: list[Any]) -> dict[Any, Any]:
+    made: dict[Any, Any] = {}
+    for key, value in parts:
+        if key in made:
+            raise CelEvaluationError(f"insert failed: key {key!r} already exists")
+        made[key] = value
+    return made
+
+
+def _merged(parts: list[Any]) -> dict[Any, Any]:
+    return _pairs([pair for part in parts for pair in part.items()])
+
+
+def _own_functions() -> dict[str, list[Any]]:
+    made = {}
+    for name, impl in (("@transformMap", _pairs), ("@transformMapEntry", _merged)):
+        made[name] = [
+            cel.Overload(
+                name,
+                return_type=cel.Type.Map(cel.Type.DYN, cel.Type.DYN),
+                parameters=[cel.Type.List(cel.Type.DYN)],
+                is_member=False,
+                impl=impl,
+            )
+        ]
+    quantity = _native_type(Type("kubernetes.Quantity"))
+    made["@equal"] = [
+        cel.Overload(
+            "@equal",
+            return_type=cel.Type.BOOL,
+            parameters=[quantity, quantity],
+            is_member=False,
+            impl=lambda left, right: left.text == right.text,
+        )
+    ]
+    return made
 
 
 class NativeExpression:
     """One compiled expression."""
 
-    def __init__(self, expression: Any, result_type: str) -> None:
+    def __init__(self, expression: Any, *, scalar: bool) -> None:
         self._expression = expression
-        self.result_type = result_type
+        self._scalar = scalar
 
     def evaluate(self, activation: Any) -> Any:
         """Return the plain value.
@@ -154,57 +208,139 @@ class NativeExpression:
         try:
             found = self._expression.eval(activation)
             kind = found.type()
-            if kind == cel.Type.ERROR:
+            if kind == _ERROR:
                 raise CelEvaluationError(runtime_message(str(found.value())))
-            if kind == cel.Type.UINT:
-                return Uint(found.value())
-            value = found.plain_value()
-        except (RuntimeError, TypeError, SystemError) as err:
+            if self._scalar and kind in _SIMPLE:
+                return found.value()
+            return _plain(found)
+        except (RuntimeError, TypeError, SystemError, ValueError) as err:
             raise CelEvaluationError(runtime_message(str(err))) from err
-        return bytes(value) if isinstance(value, bytearray) else value
 
 
-def _environment(config: str, variables: dict[str, Any], functions: list[Any]) -> Any:
-    try:
-        return cel.NewEnv(
-            opaque.pool(), config=cel.NewEnvConfigFromYaml(config), variables=variables, functions=functions
-        )
-    except (RuntimeError, TypeError) as err:
-        raise UsageError(f"the CEL environment cannot be made: {err}") from err
+_ERROR = cel.Type.ERROR
+_SIMPLE = (cel.Type.BOOL, cel.Type.STRING, cel.Type.INT, cel.Type.DOUBLE)
+
+
+def _plain(found: Any) -> Any:
+    kind = found.type()
+    if kind == cel.Type.UINT:
+        return Uint(found.value())
+    if kind == cel.Type.BYTES:
+        return bytes(found.value())
+    name = kind.name()
+    if name.startswith("optional"):
+        raise CelEvaluationError("an optional value is no plain value; use orValue() or value()")
+    value = found.value()
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if kind == cel.Type.ERROR:
+        raise CelEvaluationError(runtime_message(str(value)))
+    if isinstance(value, cel.Type):
+        return value.name()
+    return opaque.decode(value)
 
 
 class NativeEngine:
-    """An environment of the native engine."""
+    """An environment of the native engine.
 
-    def __init__(self, minor: int | None, variables: Mapping[str, Type]) -> None:
-        lines = ["name: wayside", "extensions:"]
-        for name in _extensions(minor):
-            lines += [f"- name: {name}"]
-            if name == "strings" and minor is not None:
-                lines.append("  version: 2")
-        text = "\n".join(lines) + "\n"
-        types = {name: _native_type(term) for name, term in variables.items()}
-        self._checker = _environment(text, types, _signatures(minor))
-        self._environment = _environment(text, types, _implementations(minor))
+    Args:
+        minor: Minor of the Kubernetes version, or None for plain CEL.
+        variables: Types of the variables.
+        ask: Gives the value of a lazy variable.
+    """
 
-    def compile(self, text: str, *, check: bool) -> NativeExpression:
-        """Compile an expression.
+    def __init__(
+        self,
+        minor: int | None,
+        variables: Mapping[str, Type],
+        lazy: Mapping[str, Type],
+        ask: Callable[[str], Any],
+    ) -> None:
+        self._minor = minor
+        functions: dict[str, list[Any]] = {}
+        if minor is not None:
+            functions = {**_implementations(minor), **_own_functions()}
+        functions |= _lazy_functions(lazy, ask)
+        config = "name: wayside\nextensions:\n" + "".join(f"- name: {name}\n" for name in _EXTENSIONS)
+        try:
+            self._environment = cel.NewEnv(
+                opaque.pool(),
+                config=cel.NewEnvConfigFromYaml(config),
+                variables={
+                    name: _native_type(term) for name, term in variables.items() if _convertible(term)
+                },
+                functions=[cel.FunctionDecl(name, overloads) for name, overloads in functions.items()],
+            )
+        except (RuntimeError, TypeError) as err:
+            raise UsageError(f"the CEL environment cannot be made: {err}") from err
+
+    def load(self, expr: Expr, text: str, *, scalar: bool) -> NativeExpression:
+        """Take a lowered tree.
+
+        Raises:
+            CelCompileError: It is deeper than the engine takes.
+        """
+        try:
+            found = self._environment.deserialize(serialize(guard(expr)))
+        except (RuntimeError, ValueError) as err:
+            raise CelCompileError([CelIssue(1, 1, "expression recursion limit exceeded")], text) from err
+        return NativeExpression(found, scalar=scalar)
+
+    def syntax_issues(self, text: str) -> list[CelIssue]:
+        """Return what the engine's own parser, of the same grammar as the API server's, finds wrong."""
+        try:
+            self._environment.compile(text, disable_check=True)
+        except (RuntimeError, ValueError) as err:
+            return _issues(str(err))
+        return []
+
+    def compile(self, text: str, *, check: bool) -> tuple[NativeExpression, str]:
+        """Compile plain CEL.
+
+        Returns:
+            The expression and the type of its result.
 
         Raises:
             CelCompileError: It does not parse or does not type-check.
         """
         try:
-            found = "dyn"
-            if check:
-                found = str(self._checker.compile(text).return_type().name()).lower()
-            return NativeExpression(self._environment.compile(text, disable_check=True), found)
+            found = self._environment.compile(text, disable_check=not check)
         except (RuntimeError, ValueError, TypeError) as err:
-            issues = [
-                CelIssue(max(int(line), 1), max(int(column), 1), message)
-                for line, column, message in _ISSUE.findall(str(err))
-            ]
-            raise CelCompileError(issues or [CelIssue(1, 1, runtime_message(str(err)))], text) from err
+            issues = _issues(str(err)) or [CelIssue(1, 1, compile_message(str(err)))]
+            raise CelCompileError(issues, text) from err
+        return NativeExpression(found, scalar=False), str(found.return_type().name()) if check else "dyn"
 
     def bind(self, values: Mapping[str, Any]) -> Any:
         """Convert values once, for any number of evaluations."""
         return self._environment.Activation(dict(values))
+
+
+def _convertible(term: Type) -> bool:
+    return term.name not in ("optional_type", "type")
+
+
+def _lazy_functions(lazy: Mapping[str, Type], ask: Callable[[str], Any]) -> dict[str, list[Any]]:
+    def answer(name: str) -> Any:
+        return opaque.encode(ask(name))
+
+    return {
+        f"@variable {term}": [
+            cel.Overload(
+                f"@variable {term}",
+                return_type=_native_type(term),
+                parameters=[cel.Type.STRING],
+                is_member=False,
+                impl=answer,
+            )
+        ]
+        for term in set(lazy.values())
+    }
+
+
+def _issues(text: str) -> list[CelIssue]:
+    return [
+        CelIssue(max(int(line), 1), max(int(column), 1), compile_message(message))
+        for line, column, message in _ISSUE.findall(text)
+    ]

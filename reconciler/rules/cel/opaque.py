@@ -118,3 +118,8 @@ def decode(value: Any) -> Any:
         return value
     reader = _READERS.get(descriptor.full_name)
     return value if reader is None else reader(value)
+
+
+def no_format() -> Any:
+    """Return the empty message that stands for no format."""
+    return _message_class("kubernetes.NamedFormat")()

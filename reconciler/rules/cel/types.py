@@ -50,7 +50,7 @@ class Type:
 
     def __str__(self) -> str:
         if not self.args:
-            return {"null_type": "null"}.get(self.name, self.name)
+            return self.name
         return f"{self.name}({', '.join(map(str, self.args))})"
 
 

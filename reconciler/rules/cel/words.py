@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["runtime_message"]
+__all__ = ["compile_message", "runtime_message"]
 
 _STATUS = re.compile(r"\A[A-Z_]+: ")
 _TRAILER = re.compile(r" \[[A-Z_]+\]\Z")
@@ -31,3 +31,8 @@ def runtime_message(text: str) -> str:
         if match:
             return match.expand(words)
     return bare
+
+
+def compile_message(text: str) -> str:
+    """Return a message of the engine's own compiler without its status."""
+    return _TRAILER.sub("", _STATUS.sub("", text))
