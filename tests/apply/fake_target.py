@@ -31,12 +31,14 @@ class FakeCluster:
         objects: What is there.
         parent: The kinds that the parent of the set names.
         refused: Names of objects that admission refuses.
+        statuses: Name to what its controller says of it, one for each look; the last one stays.
         writes: How many objects were changed.
     """
 
     objects: dict[ResourceId, dict[str, Any]] = field(default_factory=dict)
     parent: frozenset[tuple[str, str]] = frozenset()
     refused: frozenset[str] = frozenset()
+    statuses: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     writes: int = 0
     log: list[tuple[str, str]] = field(default_factory=list)
     _versions: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -118,6 +120,8 @@ class FakeTarget:
         old = (live or {}).get("metadata") or {}
         metadata["uid"] = old.get("uid") or f"uid-{resource.id}-{self.cluster.writes}"
         metadata["resourceVersion"] = old.get("resourceVersion", "")
+        if live and "status" in live:
+            merged["status"] = live["status"]
         metadata["managedFields"] = [
             {"manager": "wayside", "operation": "Apply", "fieldsV1": sorted(resource.manifest)}
         ]
@@ -126,7 +130,18 @@ class FakeTarget:
     def read(self, id: ResourceId, api_version: str) -> Manifest | None:  # noqa: A002 - the port's word
         del api_version
         self._live()
+        self._controllers(id)
         return copy.deepcopy(self.cluster.objects.get(id))
+
+    def _controllers(self, id_: ResourceId) -> None:
+        """Let the controllers do the next thing that they are to do with an object."""
+        script = self.cluster.statuses.get(id_.name)
+        if script and id_ in self.cluster.objects:
+            status = script.pop(0) if len(script) > 1 else script[0]
+            if status.get("gone"):
+                del self.cluster.objects[id_]
+                return
+            self.cluster.objects[id_]["status"] = status
 
     def delete(self, id: ResourceId, api_version: str, *, uid: str = "") -> None:  # noqa: A002 - the port's word
         del api_version

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +13,7 @@ from reconciler.model.plan import Action, Inventory
 from reconciler.model.resource import Resource, ResourceId
 from reconciler.model.site import SyncSettings
 from reconciler.planning import applyset_id, plan
+from tests.apply.clock import StandingClock
 from tests.apply.fake_target import FakeCluster, FakeTarget, Killed
 
 SITE = "store"
@@ -25,22 +25,6 @@ CONFIRMED = tuple(
     [f"Namespace/{space}" for space in SPACES]
     + [f"{kind}/{space}/{name}" for kind in ("ConfigMap", "Secret") for space in SPACES for name in NAMES]
 )
-
-
-class StandingClock:
-    """Time passes by sleeping only."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> datetime.datetime:
-        return datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
 
 
 class Agent:
