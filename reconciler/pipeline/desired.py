@@ -13,6 +13,7 @@ from reconciler.model.resource import Resource, ResourceId
 from reconciler.model.site import Site
 from reconciler.planning.applyset import applyset_id, with_label
 from reconciler.render import Renderer, ResourceSet
+from reconciler.render.vars import SubstitutionError, site_variables, substitute
 
 __all__ = ["Desired", "build_desired"]
 
@@ -58,7 +59,15 @@ def build_desired(*, site: Site, renderer: Renderer, lock: ImagesLock | None) ->
     """
     rendered = renderer.build(site.directory)
     resources = tuple(rendered)
+    violations: tuple[Violation, ...] = ()
+    if site.vars is not None:
+        try:
+            resources, violations = substitute(resources, site_variables(site), hashed=rendered.hashed)
+        except SubstitutionError as err:
+            found = Desired(site, resources, rendered).origin(err.resource, err.field_path)
+            err.at = found[0] if found is not None else None
+            raise
     if lock is not None and site.pin_images:
         resources = tuple(pin_images(resource, lock) for resource in resources)
     owner = applyset_id(site.name)
-    return Desired(site, tuple(with_label(r, owner) for r in resources), rendered)
+    return Desired(site, tuple(with_label(r, owner) for r in resources), rendered, violations)

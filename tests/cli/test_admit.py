@@ -90,6 +90,65 @@ class TestAdmit:
         assert expected in capsys.readouterr().err
 
 
+class TestAFleet:
+    @pytest.fixture
+    def fleet(self, files: Path) -> Path:
+        (files / "fleet.yaml").write_text(
+            "apiVersion: wayside.dev/v1alpha1\nkind: Fleet\nmetadata: {name: shops}\n", encoding="utf-8"
+        )
+        (files / "policies").mkdir()
+        (files / "policies" / "few-replicas.yaml").write_bytes(GOOD)
+        return files
+
+    def test_has_its_policies_written_for_the_cluster(
+        self, fleet: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        lone = GOOD.split(b"---")[0].replace(b"few-replicas", b"lone")
+        (fleet / "policies" / "lone.yaml").write_bytes(lone)
+        assert main(["export", "policies", "out"]) == 0
+        written = {path.name: yaml.safe_load(path.read_text()) for path in (fleet / "out").iterdir()}
+        assert set(written) == {
+            "sites.wayside.dev.yaml",
+            "few-replicas.yaml",
+            "few-replicas.binding.yaml",
+            "lone.yaml",
+            "lone.binding.yaml",
+        }
+        assert written["few-replicas.yaml"] == yaml.safe_load(GOOD.split(b"---")[0])
+        assert written["lone.binding.yaml"]["spec"] == {
+            "policyName": "lone",
+            "validationActions": ["Deny"],
+            "paramRef": {
+                "selector": {},
+                "parameterNotFoundAction": "Deny",
+                "namespace": "wayside-system",
+            },
+        }
+        assert "few-replicas.yaml" in capsys.readouterr().out
+
+    def test_has_no_broken_policy_written(self, fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (fleet / "policies" / "broken.yaml").write_bytes(BAD)
+        assert main(["export", "policies", "out"]) == 2
+        assert "policies/broken.yaml:" in capsys.readouterr().err
+        assert not (fleet / "out").exists()
+
+    def test_has_its_policies_tested(self, fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        test = fleet / "policies" / "few-replicas.test.yaml"
+        case = {"name": "three are too many for two nodes", "object": deployment(3)}
+        document = {
+            "apiVersion": "wayside.dev/v1alpha1",
+            "kind": "AdmissionTest",
+            "metadata": {"name": "few-replicas"},
+            "spec": {"params": [SITE], "cases": [{**case, "expect": {"decision": "deny"}}]},
+        }
+        test.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+        assert main(["test"]) == 0
+        assert capsys.readouterr().out.startswith("ok few-replicas 1/1 policies/few-replicas.test.yaml")
+        test.write_text(test.read_text().replace("decision: deny", "decision: allow"), encoding="utf-8")
+        assert main(["test"]) == 1
+        assert "expected allow, found deny" in capsys.readouterr().out
+
+
 @pytest.mark.usefixtures("files")
 class TestEval:
     @pytest.mark.parametrize(

@@ -220,3 +220,31 @@ def test_an_admission_policy_that_does_not_compile_lets_nothing_pass(
     assert {site["verdict"] for site in document["sites"]} == {"refused"}
     locations = {finding["location"]["path"] for finding in document["findings"]}
     assert "policies/few-replicas.yaml" in locations
+
+
+def with_vars(text: str) -> dict[str, str]:
+    """Return a fleet whose only site `market` has vars, and whose image's argument is a text."""
+    deployment = FILES["bases/pos/deployment.yaml"].replace(
+        "          image: acme/pos:1\n", f"          image: acme/pos:1\n          args: ['{text}']\n"
+    )
+    return {SITE: FILES[SITE] + "  vars: {CITY: Ulm}\n", "bases/pos/deployment.yaml": deployment}
+
+
+def test_vars_of_a_site_are_written_into_its_objects_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(write_fleet(tmp_path, with_vars("${CITY} $${HOME}")))
+    assert main(["render", "market"]) == 0
+    assert "- Ulm ${HOME}\n" in capsys.readouterr().out
+    assert main(["render", "harbour"]) == 0
+    assert "- ${CITY} $${HOME}\n" in capsys.readouterr().out
+
+
+def test_a_variable_that_a_site_lacks_is_found_on_the_line_that_wants_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_fleet(tmp_path, with_vars("${TOWN}"))
+    assert check(tmp_path, "--format", "json") == 1
+    (finding,) = [f for f in json.loads(capsys.readouterr().out)["findings"] if f["rule"] == "vars"]
+    assert finding["sites"] == ["market"]
+    assert finding["location"] == {"path": "bases/pos/deployment.yaml", "line": 12, "column": 18}
