@@ -29,6 +29,7 @@ from reconciler.render.kustomization import (
     Var,
     decode_replacements,
 )
+from reconciler.render.origins import Change
 from reconciler.render.patches import (
     ParsedPatch,
     apply_json_patch,
@@ -94,13 +95,15 @@ class Build:
 
     Args:
         sources: The files.
-        memo: Bases that were built before, by directory; new ones are added.
+        memo: Bases that were built before, by directory; new ones are added. None to build everything
+            anew and keep the history of every resource.
     """
 
-    def __init__(self, sources: Sources, memo: Memo) -> None:
+    def __init__(self, sources: Sources, memo: Memo | None) -> None:
         self._sources = sources
         self._styles = sources.styles
-        self._memo = memo
+        self._keeps_history = memo is None
+        self._memo: Memo = {} if memo is None else memo
         self._schemas: SchemaTable = BUILTIN()
         self._chain: list[str] = []
 
@@ -119,12 +122,25 @@ class Build:
 
     def _finish(self, accumulated: Accumulated, kustomization: Kustomization) -> list[Item]:
         items = accumulated.items
+        path = kustomization.path
         for item in items:
-            if item.needs_hash:
-                item.remember()
-                item.set_metadata("name", f"{item.name}-{content_hash(item)}")
+            if not item.needs_hash:
+                continue
+            before = item.body
+            item.remember()
+            item.set_metadata("name", f"{item.name}-{content_hash(item)}")
+            made = next((each for each in reversed(item.history) if each.generated), None)
+            if made is not None:
+                item.history = (*item.history, Change(made.path, made.where, before, item.body))
+        before_references = [item.body for item in items]
         fix_references(items, accumulated.config, self._styles)
-        resolve_vars(items, accumulated.variables, accumulated.config)
+        if self._keeps_history:
+            for item, body in zip(items, before_references, strict=True):
+                if item.body is not body:
+                    change = Change(path, ("references",), body, item.body, others=tuple(items))
+                    item.history = (*item.history, change)
+        with self._changing(accumulated, path, ("vars",)):
+            resolve_vars(items, accumulated.variables, accumulated.config)
         items = [item for item in items if not _is_local(item)]
         items = sort_items(items, kustomization)
         if "managedByLabel" in kustomization.build_metadata:
@@ -153,6 +169,29 @@ class Build:
             raise RenderError(
                 err.message, at=self._sources.at(path, where), code=err.code, hint=err.hint
             ) from None
+
+    @contextmanager
+    def _changing(
+        self,
+        into: Accumulated,
+        path: str,
+        where: tuple[str | int, ...],
+        *,
+        patch: Item | None = None,
+        operations: tuple[dict[str, Any], ...] = (),
+    ) -> Iterator[None]:
+        """Do what `_located` does, and note which resources change inside."""
+        if not self._keeps_history:
+            with self._located(path, where):
+                yield
+            return
+        before = [(item, item.body) for item in into.items]
+        with self._located(path, where):
+            yield
+        for item, body in before:
+            if item.body is not body:
+                change = Change(path, where, body, item.body, patch, operations)
+                item.history = (*item.history, change)
 
     def _accumulate(self, kustomization: Kustomization, root: str, into: Accumulated) -> None:
         for number, path in enumerate(kustomization.resources):
@@ -335,6 +374,8 @@ class Build:
             for args in entries:
                 with self._located(kustomization.path, args.at):
                     item = make(args, self._loader(kustomization, root, args))
+                    if self._keeps_history:
+                        item.history = (Change(kustomization.path, args.at, None, item.body),)
                     self._absorb(into, item)
 
     def _loader(self, kustomization: Kustomization, root: str, args: GeneratorArgs) -> Any:
@@ -373,6 +414,10 @@ class Build:
             )
         old = into.items[matches[0]]
         merge_generated(item, old, with_data=item.behavior == "merge")
+        if self._keeps_history:
+            made = item.history[-1]
+            item.history = (*old.history, Change(made.path, made.where, old.body, item.body))
+            item.source, item.source_field = old.source, old.source_field
         into.items[matches[0]] = item
 
     # Transformers
@@ -388,25 +433,25 @@ class Build:
             (entry, self._json_patch(kustomization, root, entry)) for entry in kustomization.patches_json
         ]
         for number, parsed in enumerate(merges):
-            with self._located(path, ("patchesStrategicMerge", number)):
-                for patch in parsed:
+            where = ("patchesStrategicMerge", number)
+            for patch in parsed:
+                with self._changing(into, path, where, patch=patch):
                     self._merge_into(into, patch, [find_target(into.items, patch)])
         for entry, patch_text in patches:
-            with self._located(path, entry.at):
-                self._apply_patch(into, entry, patch_text)
+            self._apply_patch(into, path, entry, patch_text)
         self._set_fields(kustomization, into)
         for entry, operations in json_patches:
-            with self._located(path, entry.at):
+            with self._changing(into, path, entry.at, operations=operations):
                 for item in select(into.items, entry.target or _no_target()):
                     apply_json_patch(item, operations)
         for rule in kustomization.replicas:
-            with self._located(path, rule.at):
+            with self._changing(into, path, rule.at):
                 apply_replicas(into.items, rule, into.config.replicas)
         for image in kustomization.images:
-            with self._located(path, image.at):
+            with self._changing(into, path, image.at):
                 apply_images(into.items, image, into.config.images, self._styles)
         for each in kustomization.replacements:
-            with self._located(path, each.at):
+            with self._changing(into, path, each.at):
                 for replacement in self._replacements(kustomization, root, each):
                     apply_replacement(into.items, replacement, self._styles)
 
@@ -430,22 +475,22 @@ class Build:
 
     def _set_fields(self, kustomization: Kustomization, into: Accumulated) -> None:
         path, config = kustomization.path, into.config
-        with self._located(path, ("namespace",)):
+        with self._changing(into, path, ("namespace",)):
             apply_namespace(into.items, kustomization.namespace, config)
         if kustomization.name_prefix:
-            with self._located(path, ("namePrefix",)):
+            with self._changing(into, path, ("namePrefix",)):
                 apply_prefix(into.items, kustomization.name_prefix, config.name_prefix, self._styles)
         if kustomization.name_suffix:
-            with self._located(path, ("nameSuffix",)):
+            with self._changing(into, path, ("nameSuffix",)):
                 apply_suffix(into.items, kustomization.name_suffix, config.name_suffix, self._styles)
         for label in kustomization.labels:
-            with self._located(path, label.at):
+            with self._changing(into, path, label.at):
                 self._set_entries(into, label.pairs, _label_specs(label, config))
         if kustomization.common_labels:
-            with self._located(path, ("commonLabels",)):
+            with self._changing(into, path, ("commonLabels",)):
                 self._set_entries(into, kustomization.common_labels, config.common_labels)
         if kustomization.common_annotations:
-            with self._located(path, ("commonAnnotations",)):
+            with self._changing(into, path, ("commonAnnotations",)):
                 self._set_entries(into, kustomization.common_annotations, config.common_annotations)
 
     def _set_entries(self, into: Accumulated, entries: Any, specs: tuple[FieldSpec, ...]) -> None:
@@ -522,34 +567,35 @@ class Build:
             full = self._sources.file(root, entry, kustomization.path, where)
             return self._file_items(full)
 
-    def _apply_patch(self, into: Accumulated, entry: PatchEntry, parsed: ParsedPatch) -> None:
+    def _apply_patch(self, into: Accumulated, path: str, entry: PatchEntry, parsed: ParsedPatch) -> None:
         if parsed.operations is not None:
-            if entry.target is None:
-                raise RenderError(
-                    "expected a target for the JSON patch, found none",
-                    code="bad-patch",
-                    hint="add target with the kind and name of the resource",
-                )
-            for item in select(into.items, entry.target):
-                item.remember()
-                apply_json_patch(item, parsed.operations)
+            with self._changing(into, path, entry.at, operations=parsed.operations):
+                if entry.target is None:
+                    raise RenderError(
+                        "expected a target for the JSON patch, found none",
+                        code="bad-patch",
+                        hint="add target with the kind and name of the resource",
+                    )
+                for item in select(into.items, entry.target):
+                    item.remember()
+                    apply_json_patch(item, parsed.operations)
             return
-        if entry.target is not None and parsed.merges:
-            if len(parsed.merges) > 1:
+        if entry.target is not None and len(parsed.merges) > 1:
+            with self._located(path, entry.at):
                 raise RenderError(
                     "expected one strategic merge patch for the target, found several",
                     code="bad-patch",
                     hint="make an entry for each, or leave the target out",
                 )
-            patch = _allowed(parsed.merges[0], entry)
-            chosen = select(into.items, entry.target)
-            self._merge_into(into, patch, chosen)
-            return
         for merge in parsed.merges:
             patch = _allowed(merge, entry)
-            target = find_target(into.items, patch)
-            if not apply_strategic(target, patch, self._schemas, self._styles):
-                into.items.remove(target)
+            with self._changing(into, path, entry.at, patch=patch):
+                if entry.target is not None:
+                    self._merge_into(into, patch, select(into.items, entry.target))
+                    continue
+                target = find_target(into.items, patch)
+                if not apply_strategic(target, patch, self._schemas, self._styles):
+                    into.items.remove(target)
 
     def _merge_into(self, into: Accumulated, patch: Item, targets: list[Item]) -> None:
         chosen = {id(item) for item in targets}

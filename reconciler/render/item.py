@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 from reconciler.render.scalars import is_null, text_of
@@ -55,7 +56,15 @@ def effective_namespace(api_version: str, kind: str, namespace: str) -> str:
 
 
 def _text(value: Any) -> str:
+    if value.__class__ is str:
+        return value
     return "" if value is None or is_null(value) else text_of(value)
+
+
+@cache
+def _gvk(api_version: str, kind: str) -> Gvk:
+    group, version = split_version(api_version)
+    return Gvk(group, version, kind)
 
 
 @dataclass(slots=True)
@@ -78,6 +87,8 @@ class Item:
         origin: What `buildMetadata: [originAnnotations]` says, or None.
         transformations: What `buildMetadata: [transformerAnnotations]` says, or None where there are none.
         spelled: Labels whose text is not that of their value, such as `True`.
+        source_field: Where it stands in that document; () for the document itself.
+        history: Steps that changed it, where the build keeps them.
         source: Path of the file that it was read from and number of the document, or None.
     """
 
@@ -97,6 +108,8 @@ class Item:
     transformations: tuple[dict[str, Any], ...] = ()
     source: tuple[str, int] | None = None
     spelled: dict[str, str] | None = None
+    source_field: tuple[str | int, ...] = ()
+    history: tuple[Any, ...] = ()
 
     def copy(self) -> Item:
         """Return an item that can be changed without changing this one."""
@@ -117,6 +130,8 @@ class Item:
             self.transformations,
             self.source,
             self.spelled,
+            self.source_field,
+            self.history,
         )
 
     @property
@@ -132,8 +147,7 @@ class Item:
     @property
     def gvk(self) -> Gvk:
         """Group, version and kind."""
-        group, version = split_version(self.api_version)
-        return Gvk(group, version, self.kind)
+        return _gvk(_text(self.body.get("apiVersion")), _text(self.body.get("kind")))
 
     def _metadata(self, field: str) -> Any:
         metadata = self.body.get("metadata")
@@ -163,8 +177,17 @@ class Item:
 
     def identity(self) -> Identity:
         """Return the present identity, with the effective namespace."""
-        api_version, kind = self.api_version, self.kind
-        return Identity(effective_namespace(api_version, kind, self.namespace), self.name, kind)
+        body = self.body
+        kind = _text(body.get("kind"))
+        metadata = body.get("metadata")
+        if metadata.__class__ is not dict:
+            metadata = {}
+        namespace = (
+            CLUSTER
+            if is_cluster_scoped(_text(body.get("apiVersion")), kind)
+            else _text(metadata.get("namespace")) or "default"
+        )
+        return Identity(namespace, _text(metadata.get("name")), kind)
 
     def original(self) -> Identity:
         """Return the identity that the resource was read with."""
@@ -176,8 +199,9 @@ class Item:
 
     def original_gvk(self) -> Gvk:
         """Return group and version as they are, with the kind as it was first."""
-        group, version = split_version(self.api_version)
-        return Gvk(group, version, self.previous[0].kind if self.previous else self.kind)
+        if self.previous:
+            return _gvk(_text(self.body.get("apiVersion")), self.previous[0].kind)
+        return self.gvk
 
     def remember(self) -> None:
         """Store the present identity among the previous ones."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.errors import RenderError
-from reconciler.render.fieldspec import TransformerConfig, WrongKind, split_path, visit
+from reconciler.render.fieldspec import MISSING, TransformerConfig, WrongKind, split_path
 from reconciler.render.item import CLUSTER, Gvk, Item
 from reconciler.render.scalars import is_null, text_of
 from reconciler.render.styles import Styles
@@ -18,14 +18,44 @@ class _Candidates:
     """Resources whose identity changed, by the names that they had."""
 
     def __init__(self, items: list[Item]) -> None:
-        self.by_name: dict[str, list[Item]] = {}
+        self.by_name: dict[str, list[_Candidate]] = {}
         self.kinds: set[str] = set()
         for item in items:
             if not item.previous:
                 continue
+            candidate = _Candidate(item)
             for name in {identity.name for identity in item.previous}:
-                self.by_name.setdefault(name, []).append(item)
+                self.by_name.setdefault(name, []).append(candidate)
             self.kinds.update(identity.kind for identity in item.previous)
+
+
+class _Candidate:
+    """A resource that references may mean, with what is compared looked up once."""
+
+    __slots__ = ("first", "gvks", "item", "name", "namespace", "place")
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
+        group, version, _ = item.gvk
+        self.gvks = [Gvk(group, version, identity.kind) for identity in item.previous]
+        self.name = item.name
+        self.namespace = item.namespace
+        self.place = item.identity().namespace
+        self.first = item.previous[0].namespace
+
+    def was(self, target: Gvk) -> bool:
+        """Return whether it had a kind that `target` names."""
+        return any(gvk.selected_by(target) for gvk in self.gvks)
+
+
+class _Steps:
+    """Steps of paths to fields that hold names: what follows each step, and what stands at its end."""
+
+    __slots__ = ("following", "targets")
+
+    def __init__(self) -> None:
+        self.following: dict[str, _Steps] = {}
+        self.targets: list[tuple[Gvk, tuple[str, ...]]] = []
 
 
 def fix_references(items: list[Item], config: TransformerConfig, styles: Styles) -> None:
@@ -37,51 +67,87 @@ def fix_references(items: list[Item], config: TransformerConfig, styles: Styles)
     candidates = _Candidates(items)
     if not candidates.kinds:
         return
+    places = {item.original().namespace for item in items} - {CLUSTER}
     for item in items:
-        fields = _reference_fields(config, item.original_gvk())
+        steps = _reference_steps(config, item.original_gvk())
+        if not steps.following:
+            continue
         current = item.gvk
-        for target, path in fields:
-            if target.kind and target.kind not in candidates.kinds:
-                continue
-            referrer = _Referrer(item, target, path, candidates, styles)
-            try:
-                item.body = visit(item.body, path, referrer.change)
-            except WrongKind:
-                raise RenderError(
-                    f"expected no scalar on the way to {'/'.join(path)} of {item.shown()}, found one",
-                    code="field-kind",
-                ) from None
+        referrer = _Referrer(item, candidates, styles, places)
+        try:
+            item.body = referrer.walk(item.body, steps)
+        except WrongKind:
+            raise RenderError(
+                f"expected no scalar on the way to a name in {item.shown()}, found one", code="field-kind"
+            ) from None
         if item.gvk != current:
             raise RenderError(f"expected {item.shown()} to keep its kind", code="field-kind")
 
 
-def _reference_fields(config: TransformerConfig, gvk: Gvk) -> tuple[tuple[Gvk, tuple[str, ...]], ...]:
+def _reference_steps(config: TransformerConfig, gvk: Gvk) -> _Steps:
     key = ("name_reference", gvk)
-    found = config._cache.get(key)
+    found: _Steps | None = config._cache.get(key)
     if found is None:
-        found = tuple(
-            (reference.target, split_path(spec.path))
-            for reference in config.name_reference
-            for spec in reference.referrers
-            if gvk.selected_by(spec.gvk)
-        )
+        found = _Steps()
+        for reference in config.name_reference:
+            for spec in reference.referrers:
+                if not gvk.selected_by(spec.gvk):
+                    continue
+                at = found
+                path = split_path(spec.path)
+                for step in path:
+                    at = at.following.setdefault(step.removesuffix("[]"), _Steps())
+                at.targets.append((reference.target, path))
         config._cache[key] = found
     return found
 
 
 class _Referrer:
-    """One field of one resource that may hold names."""
+    """One resource that may hold names of others."""
 
-    def __init__(
-        self, item: Item, target: Gvk, path: tuple[str, ...], candidates: _Candidates, styles: Styles
-    ) -> None:
+    def __init__(self, item: Item, candidates: _Candidates, styles: Styles, places: set[str]) -> None:
         self._item = item
-        self._target = target
-        self._path = path
         self._by_name = candidates.by_name
+        self._kinds = candidates.kinds
         self._styles = styles
+        self._places = places
+        self._place = item.identity().namespace
+        self._bound: set[str] | None = None
+        self._target = Gvk("", "", "")
+        self._path: tuple[str, ...] = ()
+
+    def walk(self, node: Any, steps: _Steps) -> Any:
+        """Return a value with the names in it fixed; the value itself if none changed."""
+        for target, path in steps.targets:
+            if not target.kind or target.kind in self._kinds:
+                self._target, self._path = target, path
+                node = self.change(node)
+        if not steps.following or node is None or is_null(node):
+            return node
+        kind = node.__class__
+        if kind is dict:
+            changed = None
+            for name, following in steps.following.items():
+                child = node.get(name, MISSING)
+                if child is MISSING:
+                    continue
+                new = self.walk(child, following)
+                if new is not child:
+                    changed = changed or dict(node)
+                    changed[name] = new
+            return node if changed is None else changed
+        if kind is list:
+            items = None
+            for index, child in enumerate(node):
+                new = self.walk(child, steps)
+                if new is not child:
+                    items = items or list(node)
+                    items[index] = new
+            return node if items is None else items
+        raise WrongKind("expected a map or a list")
 
     def change(self, node: Any) -> Any:
+        """Return the value of a field with the name in it fixed."""
         if node is None or is_null(node):
             return node
         kind = node.__class__
@@ -102,8 +168,11 @@ class _Referrer:
         return self._scalar(node)
 
     def _scalar(self, node: Any) -> Any:
-        found = self._select(text_of(node), None, with_namespace=False)
-        if found is None or found.name == text_of(node):
+        text = text_of(node)
+        if text not in self._by_name:
+            return node
+        found = self._select(text, None, with_namespace=False)
+        if found is None or found.name == text:
             return node
         return set_text(node, found.name, self._styles, restyled=self._item.restyled)
 
@@ -122,39 +191,47 @@ class _Referrer:
             changed["namespace"] = found.namespace
         return node if changed == node else changed
 
-    def _select(self, name: str, namespace: Any, *, with_namespace: bool) -> Item | None:
-        items = self._by_name.get(name)
-        if not items:
+    def _reaches(self, candidate: _Candidate) -> bool:
+        if self._place == CLUSTER or candidate.place in (CLUSTER, self._place):
+            return True
+        if self._bound is None:
+            self._bound = _bound_namespaces(self._item)
+        return candidate.namespace in self._bound
+
+    def _select(self, name: str, namespace: Any, *, with_namespace: bool) -> _Candidate | None:
+        found = self._by_name.get(name)
+        if not found:
             return None
-        item, target = self._item, self._target
-        reachable = _reachable(item)
-        items = [candidate for candidate in items if reachable(candidate)]
+        target, role = self._target, self._role()
+        found = [each for each in found if each.was(target) and self._reaches(each)]
         if namespace is not None:
-            items = _in_namespace(items, text_of(namespace))
-        items = [candidate for candidate in items if _was(candidate, target)]
-        role = self._role()
+            wanted = text_of(namespace)
+            if wanted in self._places:
+                found = [each for each in found if each.first == wanted]
+            else:
+                found = [each for each in found if each.place == wanted and wanted != CLUSTER]
         if role is not None:
-            items = [candidate for candidate in items if _was(candidate, role)]
-        own = item.identity().namespace
-        if own != CLUSTER:
-            items = [
-                candidate
-                for candidate in items
-                if candidate.identity().namespace in (CLUSTER, own) or candidate.kind == "ServiceAccount"
+            found = [each for each in found if each.was(role)]
+        if self._place != CLUSTER:
+            found = [
+                each
+                for each in found
+                if each.place in (CLUSTER, self._place) or each.item.kind == "ServiceAccount"
             ]
-        if len(items) == 1:
-            return items[0]
-        items = [candidate for candidate in items if _same_context(candidate, item, allow_empty=True)]
-        if len(items) > 1:
-            items = [candidate for candidate in items if _same_context(candidate, item, allow_empty=False)]
-        if not items:
+        if len(found) == 1:
+            return found[0]
+        item = self._item
+        found = [each for each in found if _same_context(each.item, item, allow_empty=True)]
+        if len(found) > 1:
+            found = [each for each in found if _same_context(each.item, item, allow_empty=False)]
+        if not found:
             return None
-        alike = {(each.name, each.namespace if with_namespace else "") for each in items}
+        alike = {(each.name, each.namespace if with_namespace else "") for each in found}
         if len(alike) == 1:
-            return items[0]
+            return found[0]
         raise RenderError(
             f"expected one resource that {'/'.join(self._path)} of {item.shown()} can mean by {name!r}, "
-            f"found {', '.join(each.shown() for each in items)}",
+            f"found {', '.join(each.item.shown() for each in found)}",
             code="ambiguous-reference",
             hint="give the resources different names in their bases",
         )
@@ -166,31 +243,6 @@ class _Referrer:
         if role.__class__ is not dict or "apiGroup" not in role or "kind" not in role:
             return None
         return Gvk(text_of(role["apiGroup"]), "", text_of(role["kind"]))
-
-
-def _was(candidate: Item, target: Gvk) -> bool:
-    group, version = candidate.gvk.group, candidate.gvk.version
-    return any(Gvk(group, version, identity.kind).selected_by(target) for identity in candidate.previous)
-
-
-def _in_namespace(items: list[Item], namespace: str) -> list[Item]:
-    first = [item for item in items if item.original().namespace == namespace and namespace != CLUSTER]
-    if first:
-        return first
-    return [item for item in items if item.identity().namespace == namespace and namespace != CLUSTER]
-
-
-def _reachable(item: Item) -> Any:
-    own = item.identity().namespace
-    if own == CLUSTER:
-        return lambda _: True
-    bound = _bound_namespaces(item)
-
-    def reaches(candidate: Item) -> bool:
-        there = candidate.identity().namespace
-        return there in (CLUSTER, own) or candidate.namespace in bound
-
-    return reaches
 
 
 def _bound_namespaces(item: Item) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from reconciler.errors import DocumentError, RenderError
 from reconciler.render.item import Identity, Item
@@ -10,6 +10,8 @@ from reconciler.render.reader import Parsed
 from reconciler.render.scalars import BoolText, check_key, is_null, plain, text_of
 
 __all__ = ["BUILD_ANNOTATIONS", "make_items", "string_annotations"]
+
+Field: TypeAlias = tuple[str | int, ...]
 
 _INTERNAL = "internal.config.kubernetes.io/"
 
@@ -61,7 +63,7 @@ def make_items(documents: list[Parsed], path: str) -> list[Item]:
         RenderError: A document is no Kubernetes object; its `index` says which.
     """
     result: list[Item] = []
-    waiting: list[tuple[Any, int, bool]] = []
+    waiting: list[tuple[Any, int, bool, Field]] = []
     for document in documents:
         value = document.value
         if (
@@ -72,32 +74,37 @@ def make_items(documents: list[Parsed], path: str) -> list[Item]:
         ):
             items = value.get("items")
             children = items if isinstance(items, list) else []
-            waiting.extend((child, document.index, document.odd) for child in children)
+            waiting.extend(
+                (child, document.index, document.odd, ("items", number))
+                for number, child in enumerate(children)
+            )
             continue
-        waiting.append((value, document.index, document.odd))
-    checked: list[tuple[Any, int, bool]] = []
-    for value, index, odd in waiting:
+        waiting.append((value, document.index, document.odd, ()))
+    checked: list[tuple[Any, int, bool, Field]] = []
+    for value, index, odd, field in waiting:
         if _is_empty(value):
             continue
         _check(value, index)
-        checked.append((value, index, odd))
+        checked.append((value, index, odd, field))
     while checked:
-        value, index, odd = checked.pop(0)
+        value, index, odd, field = checked.pop(0)
         kind = text_of(value.get("kind"))
         if not kind.endswith("List") or "items" not in value:
-            result.append(_item(value, index, path, odd=odd))
+            item = _item(value, index, path, odd=odd)
+            item.source_field = field
+            result.append(item)
             continue
         items = value["items"]
         if items is None or is_null(items):
             continue
         if not isinstance(items, list):
             raise _problem("expected items of the list to be a list", index, ("items",))
-        for child in items:
+        for number, child in enumerate(items):
             child = plain(child)  # noqa: PLW2901 - kustomize sends it through JSON
             if _is_empty(child):
                 continue
             _check(child, index)
-            checked.append((child, index, False))
+            checked.append((child, index, False, (*field, "items", number)))
     return result
 
 

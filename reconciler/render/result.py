@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.model.fieldpath import FieldPath
 from reconciler.model.resource import Resource, ResourceId
 from reconciler.render.emitter import to_yaml
 from reconciler.render.item import Item
+from reconciler.render.origins import Origin
 from reconciler.render.scalars import LinkedText, plain
 
 __all__ = ["ResourceSet"]
@@ -38,10 +40,13 @@ def _unlinked(node: Any) -> Any:
 def _manifest(item: Item) -> Mapping[str, Any]:
     if item.odd:
         return plain(item.body)  # type: ignore[no-any-return] # an object is a map
-    return _unlinked(item.body)  # type: ignore[no-any-return]
+    return _unlinked(item.body) if item.linked else item.body
 
 
-@dataclass(frozen=True, slots=True)
+Tracer = Callable[[ResourceId, FieldPath], Origin]
+
+
+@dataclass(frozen=True)
 class ResourceSet:
     """The resources of a build, in kustomize's order.
 
@@ -54,21 +59,47 @@ class ResourceSet:
     resources: tuple[Resource, ...]
     inputs: frozenset[str]
     hashed: frozenset[ResourceId] = frozenset()
+    _tracer: Callable[[], Tracer] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of(cls, items: list[Item], inputs: frozenset[str]) -> ResourceSet:
+    def of(
+        cls, items: list[Item], inputs: frozenset[str], tracer: Callable[[], Tracer] | None = None
+    ) -> ResourceSet:
         """Return the set of finished items."""
         resources = tuple(Resource(_manifest(item)) for item in items)
         hashed = frozenset(
             resource.id for resource, item in zip(resources, items, strict=True) if item.needs_hash
         )
-        return cls(resources, inputs, hashed)
+        return cls(resources, inputs, hashed, tracer)
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(self.resources)
 
     def __len__(self) -> int:
         return len(self.resources)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"resources": self.resources, "inputs": self.inputs, "hashed": self.hashed}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "_tracer", None)
+
+    def origin(self, resource: Resource | ResourceId, field: FieldPath) -> Origin:
+        """Return where the value of a field comes from: the first call builds the directory once more.
+
+        Args:
+            resource: A resource of this set, or its id.
+            field: The field; one that does not exist means the nearest parent that does.
+
+        Raises:
+            LookupError: There is no such resource, or the set came from another process.
+        """
+        if self._tracer is None:
+            raise LookupError("this set was made in another process: build it here to ask for origins")
+        wanted = resource if isinstance(resource, ResourceId) else resource.id
+        return self._tracer()(wanted, field)
 
     def to_yaml(self) -> str:
         """Return the resources as `kubectl kustomize` prints them."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from reconciler.documents.tree import EntryType, FileTree, TreeError, normalize
-from reconciler.documents.yaml import locate
+from reconciler.documents.yaml import Positions
 from reconciler.errors import DocumentError, InputError, RenderError
 from reconciler.model.location import Location
 from reconciler.render.kustomization import Kustomization, parse_kustomization
@@ -64,6 +64,7 @@ class Sources:
         self._bytes: dict[str, bytes] = {}
         self._types: dict[str, EntryType | None] = {}
         self._parsed: dict[tuple[str, str], Any] = {}
+        self._positions: dict[str, Positions] = {}
         self._stack: list[Reads] = [Reads()]
 
     def shown(self, path: str) -> str:
@@ -75,11 +76,58 @@ class Sources:
     ) -> Location:
         """Return the place of a field of a file."""
         try:
-            data = self._tree.read(path)
-            found = locate(data, self.shown(path), where, index=index, key=key)
+            return self.positions(path).locate(where, index=index, key=key)
         except (TreeError, InputError):
             return Location(self.shown(path))
+
+    def positions(self, path: str) -> Positions:
+        """Return the positions of the values of a file."""
+        found = self._positions.get(path)
+        if found is None:
+            found = self._positions[path] = Positions(self._tree.read(path), self.shown(path))
         return found
+
+    def inside(
+        self, file: str, owner: str, where: tuple[str | int, ...], field: tuple[str | int, ...], index: int
+    ) -> Location:
+        """Return the place of a field of a patch, which has a file of its own or stands in its owner."""
+        if file != owner:
+            return self.at(file, field, index=index)
+        return self._inline(owner, where, field, index)
+
+    def operation(self, owner: str, where: tuple[str | int, ...], field: tuple[str | int, ...]) -> Location:
+        """Return the place of a field of a JSON patch."""
+        entry: Any = self.config(owner)
+        for step in where:
+            entry = entry[step]
+        path = entry.get("path")
+        if path:
+            full = posixpath.normpath(posixpath.join(posixpath.dirname(owner), path))
+            return self.at(full, field)
+        return self._inline(owner, where, field, 0)
+
+    def _inline(
+        self, owner: str, where: tuple[str | int, ...], field: tuple[str | int, ...], index: int
+    ) -> Location:
+        """Return the place of a field of a document that stands as text in a field of another one."""
+        entry: Any = self.config(owner)
+        for step in where:
+            entry = entry[step]
+        if isinstance(entry, dict):
+            where = (*where, "patch")
+            entry = entry.get("patch", "")
+        start = self.at(owner, where)
+        lines = self._tree.read(owner).decode("utf-8", "replace").splitlines()
+        header = lines[start.line - 1][start.column - 1 :] if start.line <= len(lines) else ""
+        if not header.startswith(("|", ">")):
+            return start
+        first = next((line for line in lines[start.line :] if line.strip()), "")
+        indent = len(first) - len(first.lstrip(" "))
+        try:
+            inner = Positions(str(entry).encode(), owner).locate(field, index=index)
+        except InputError:
+            return start
+        return Location(start.path, start.line + inner.line, indent + inner.column)
 
     def begin(self) -> Reads:
         """Begin to write down what is read from here on, too."""

@@ -108,12 +108,11 @@ def set_entries(
     body: Any = item.body
     paths = tuple(paths)
     relinked: dict[int, tuple[Any, Any]] = {}
+    alone = len(paths) == 1
     for key in sorted(entries):
-        value = LinkedText(entries[key])
-        places = 0
+        value = entries[key] if alone else LinkedText(entries[key])
 
-        def setter(node: Any, key: str = key, value: LinkedText = value) -> Any:
-            nonlocal places
+        def setter(node: Any, key: str = key, value: str = value) -> Any:
             if node is MISSING or is_null(node):
                 node = {}
             if node.__class__ is not dict:
@@ -125,7 +124,6 @@ def set_entries(
                 return node
             if old is MISSING:
                 check_key(key, item.shown())
-                places += 1
                 return {**node, key: value}
             return {**node, key: str.__str__(value)}
 
@@ -134,7 +132,7 @@ def set_entries(
                 body = visit(body, path, setter, create=dict if create else None)
             except WrongKind:
                 raise _conflict(item, path) from None
-        if places > 1:
+        if not alone:
             item.linked = True
         if relinked:
             item.body = body

@@ -101,7 +101,7 @@ def substitute(
                 Violation(
                     rule="vars",
                     severity=Severity.WARNING,
-                    message=f"{resource.id} takes a value of the site, which the hash in its name does not cover",
+                    message=f"{resource.id} takes a value of the site that its hash does not cover",
                     hint="workloads do not restart when it changes: put it in an environment variable",
                     resource=resource.id,
                     field_path=work.first_change,
