@@ -194,6 +194,9 @@ def test_two_sites_of_one_name_are_refused() -> None:
         "sites/two/site.yaml:3:18 site-schema: expected each name of a site once, found 'one' again"
         " (rename one; the first is at sites/one/site.yaml:1:1)"
     ]
+    assert load.fleet is not None
+    assert load.fleet.sites["one"].directory == "sites/one", "the second takes no one's place"
+    assert [(each.name, each.directory) for each in load.broken] == [("one", "sites/two")]
 
 
 WRONG_FLEETS = {
