@@ -22,7 +22,7 @@ from reconciler.model.site import Site
 from reconciler.rules.cel import default_engine
 from reconciler.rules.compiling import RuleCompiler
 from reconciler.rules.expressions import Engine
-from reconciler.rules.facts.kinds import BUILT_IN
+from reconciler.rules.facts.kinds import workload_kinds
 from reconciler.rules.grouping import Questions, RuleGroup, group_rules
 from reconciler.rules.judge import CompiledRule, Outcome, judge
 from reconciler.rules.parsing import parse_policy
@@ -79,6 +79,7 @@ class RulePack:
         self.memo = SubjectMemo()
         self._groups = group_rules(self.rules)
         self._fleet = fleet
+        self._kinds = workload_kinds(fleet.manifest)
         self._broken = tuple(broken)
         self.digest = _digest(fleet, policies, broken, engine)
 
@@ -138,7 +139,7 @@ class RulePack:
             fleet: The fleet, where it is not the one that the rules were loaded for.
         """
         subjects = SiteSubjects(
-            site, resources, fleet=fleet or self._fleet, lock=lock, memo=self.memo, pod_paths=BUILT_IN
+            site, resources, fleet=fleet or self._fleet, lock=lock, memo=self.memo, kinds=self._kinds
         )
         violations: list[Violation] = list(self._broken)
         violations += self._fact_problems(subjects)

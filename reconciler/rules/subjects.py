@@ -20,7 +20,7 @@ from reconciler.rules.facts.admission import PodAdmission, limit_range_defaults,
 from reconciler.rules.facts.amounts import Amounts
 from reconciler.rules.facts.claim import claim_values
 from reconciler.rules.facts.fitting import fit_values
-from reconciler.rules.facts.kinds import BUILT_IN, PodPaths
+from reconciler.rules.facts.kinds import BUILT_IN, WorkloadKinds
 from reconciler.rules.facts.locked import LockIndex
 from reconciler.rules.facts.node import NodeFacts, node_facts
 from reconciler.rules.facts.overlap import overlap_values
@@ -81,7 +81,7 @@ class SiteSubjects:
         fleet: The fleet.
         lock: The fleet's images.lock, or None.
         memo: What is shared with other sites.
-        pod_paths: Where workloads of each kind keep their pod spec.
+        kinds: Where workloads of each kind say what they run.
     """
 
     def __init__(
@@ -92,14 +92,14 @@ class SiteSubjects:
         fleet: Fleet,
         lock: ImagesLock | None,
         memo: SubjectMemo,
-        pod_paths: PodPaths = BUILT_IN,
+        kinds: WorkloadKinds = BUILT_IN,
     ) -> None:
         self._site = site
         self.resources = self._resources = resources
         self._fleet = fleet
         self._memo = memo
         self._lock = memo.lock(lock)
-        self._pod_paths = pod_paths
+        self._kinds = kinds
 
     def value(self, name: str) -> Any:
         """Return what a site-wide variable holds."""
@@ -170,8 +170,8 @@ class SiteSubjects:
         found = []
         for resource, (manifest, manifest_key) in zip(self._resources, self.objects, strict=True):
             rid = resource.id
-            path = self._pod_paths.get((rid.group, rid.kind))
-            if path is None:
+            kind = self._kinds.get((rid.group, rid.kind))
+            if kind is None:
                 continue
             defaults = self._container_defaults.get(rid.namespace, ())
             scaler = scalers.get((rid.group, rid.kind, rid.namespace, rid.name))
@@ -180,7 +180,7 @@ class SiteSubjects:
                 workload_facts,
                 manifest,
                 rid,
-                pod_path=path,
+                kind=kind,
                 nodes=self.nodes,
                 admission=PodAdmission(defaults, classes),
                 autoscaler=scaler,

@@ -385,3 +385,38 @@ def test_the_label_by_which_wayside_marks_its_own_makes_no_difference() -> None:
     review(loaded, marked[1])
 
     assert loaded.memo.misses == misses
+
+
+def test_a_kind_that_the_fleet_names_is_a_workload_too() -> None:
+    kinds = [
+        {"kind": "Rollout.argoproj.io", "podSpec": "spec.template.spec"},
+        {"kind": "SpinApp.core.spinkube.dev", "image": "spec.image", "runtimeClass": "spin"},
+    ]
+    rollout = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "metadata": {"name": "web", "namespace": "n"},
+        "spec": {"replicas": 3, "template": {"spec": POD["spec"]}},
+    }
+    app = {
+        "apiVersion": "core.spinkube.dev/v1alpha1",
+        "kind": "SpinApp",
+        "metadata": {"name": "app", "namespace": "n"},
+        "spec": {"replicas": 2, "image": "app:1", "resources": {"requests": {"memory": "8Mi"}}},
+    }
+    said = rule(
+        validations=[
+            {
+                "expression": "false",
+                "messageExpression": "string(workload.replicas) + workload.runtimeClass + "
+                "string(workload.total.size())",
+            }
+        ]
+    )
+    settled = Fleet("f", Location("fleet.yaml"), {}, {"spec": {"workloads": kinds}})
+    loaded = RulePack.load([Document(said, "policies/a.yaml", 0)], fleet=settled)
+
+    assert [(str(v.resource), v.message, v.field_path) for v in review(loaded, rollout, app).violations] == [
+        ("Rollout.argoproj.io/n/web", "30", ("spec", "template", "spec", "containers", 0, "image")),
+        ("SpinApp.core.spinkube.dev/n/app", "2spin1", ("spec", "image")),
+    ]

@@ -46,10 +46,20 @@ class PodAdmission:
         scheduling = as_mapping(found.get("scheduling"))
         selector = as_mapping(scheduling.get("nodeSelector"))
         tolerations = as_list(scheduling.get("tolerations"))
+        own = as_mapping(spec.get("nodeSelector"))
+        problems.extend(
+            FactProblem(
+                f"the pod wants {key}={own[key]} and its RuntimeClass {key}={selector[key]}, "
+                "so the API server refuses it",
+                (*path, "nodeSelector", key),
+            )
+            for key in sorted(set(own) & set(selector))
+            if own[key] != selector[key]
+        )
         if selector or tolerations:
             spec = {
                 **spec,
-                "nodeSelector": {**as_mapping(spec.get("nodeSelector")), **selector},
+                "nodeSelector": {**own, **selector},
                 "tolerations": [*as_list(spec.get("tolerations")), *tolerations],
             }
         return spec, fixed or overhead

@@ -70,7 +70,7 @@ def _demand(workload: WorkloadFacts, workloads: Sequence[WorkloadFacts]) -> PodD
         pods=workload.scale.replicas,
         per_node=workload.scale.per_node,
         nodes=tuple(node.name for node in workload.candidates),
-        ordered=machines > 1 and _spreads(workload),
+        ordered=(machines > 1 or workload.scale.per_node) and _spreads(workload),
     )
 
 

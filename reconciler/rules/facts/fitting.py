@@ -31,9 +31,14 @@ def fit_values(workloads: Sequence[WorkloadFacts], nodes: Sequence[NodeFacts]) -
         if demand.nodes and not any(is_extended(n) and n not in offered for n in demand.requests)
     ]
     found = fit(demands, nodes)
+    stranded = [
+        {"id": str(workload.id), "pods": pods, "reason": f"{node}: {reason}"}
+        for workload in workloads
+        for node, pods, reason in workload.stranded
+    ]
     return {
-        "verdict": found.verdict.value,
-        "unplaced": _unplaced(found),
+        "verdict": FitVerdict.UNSCHEDULABLE.value if stranded else found.verdict.value,
+        "unplaced": _unplaced(found) + stranded,
         "risky": [str(workload) for workload in found.risky],
         "stuck": _stuck(demands, workloads, nodes) if found.verdict is not FitVerdict.UNSCHEDULABLE else [],
         "nodes": [_node(node) for node in found.nodes],

@@ -58,7 +58,7 @@ def refusal(pod: Mapping[str, Any], node: NodeFacts, *, daemon: bool = False) ->
     for constraint in as_list(pod.get("topologySpreadConstraints")):
         over = str(as_mapping(constraint).get("topologyKey"))
         hard = as_mapping(constraint).get("whenUnsatisfiable", "DoNotSchedule") == "DoNotSchedule"
-        if hard and over != _HOSTNAME and over not in node.labels:
+        if hard and not daemon and over != _HOSTNAME and over not in node.labels:
             return f"the pods are to be spread over {over}, the node has no such label"
     tolerations = [*as_list(pod.get("tolerations"))]
     if daemon:

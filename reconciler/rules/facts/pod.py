@@ -14,7 +14,7 @@ from typing import Any
 
 from reconciler.model.fieldpath import FieldPath
 from reconciler.rules.facts.admission import PodAdmission
-from reconciler.rules.facts.amounts import Amounts, add, maximum, parse_amounts
+from reconciler.rules.facts.amounts import Amounts, add, format_amount, maximum, parse_amounts
 from reconciler.rules.facts.plain import as_list, as_mapping
 from reconciler.rules.facts.problem import FactProblem
 
@@ -104,6 +104,7 @@ def pod_facts(
     pod_limits = _pod_level(spec, path, "limits", problems)
     pod_requests = _pod_level(spec, path, "requests", problems)
     if pod_limits or pod_requests:
+        problems.extend(_too_small(pod_requests, pod_limits, requests, containers, path))
         for name, amount in requests.items():
             if _is_pod_level(name):
                 pod_requests.setdefault(name, amount)
@@ -137,6 +138,15 @@ def _container(
                 requests.setdefault(name, amount)
             for name, amount in default_limits.items():
                 limits.setdefault(name, amount)
+        problems.extend(
+            FactProblem(
+                f"{name}: {format_amount(name, amount)} is requested and the limit is "
+                f"{format_amount(name, limits[name])}, so the API server refuses the pod",
+                at,
+            )
+            for name, amount in requests.items()
+            if amount > limits.get(name, amount)
+        )
     return Container(str(body.get("name") or ""), kind, path, body, requests, limits)
 
 
@@ -178,6 +188,33 @@ def _sum(limits: Sequence[Amounts], containers: Sequence[Container]) -> Amounts:
 
 def _is_pod_level(name: str) -> bool:
     return name in _POD_LEVEL or name.startswith("hugepages-")
+
+
+def _too_small(
+    requests: Amounts, limits: Amounts, asked: Amounts, containers: Sequence[Container], path: FieldPath
+) -> list[FactProblem]:
+    """Return what the API server refuses of pod-level resources (`validatePodResourceConsistency`)."""
+    problems = [
+        FactProblem(
+            f"{name}: the pod requests {format_amount(name, amount)} and its containers together "
+            f"{format_amount(name, asked[name])}, so the API server refuses the pod",
+            (*path, "resources", "requests", name),
+        )
+        for name, amount in requests.items()
+        if asked.get(name, 0) > amount
+    ]
+    problems += [
+        FactProblem(
+            f"{name}: the limit of container {container.name} is "
+            f"{format_amount(name, container.limits[name])} and that of the pod {format_amount(name, amount)}, "
+            "so the API server refuses the pod",
+            (*container.field_path, "resources", "limits", name),
+        )
+        for name, amount in limits.items()
+        for container in containers
+        if container.limits.get(name, 0) > amount
+    ]
+    return problems
 
 
 def _pod_level(spec: Mapping[str, Any], path: FieldPath, which: str, problems: list[FactProblem]) -> Amounts:

@@ -66,6 +66,7 @@ def scale_of(
     matching_nodes: int,
     autoscaler: Autoscaler | None,
     problems: list[FactProblem],
+    replicas: FieldPath = ("spec", "replicas"),
 ) -> Scale:
     """Compute how many pods a workload runs.
 
@@ -75,6 +76,7 @@ def scale_of(
         matching_nodes: How many nodes a pod of it may be placed on.
         autoscaler: The autoscaler that has it as its target, or None.
         problems: Receives counts that are not counts.
+        replicas: Where a kind that is not a Job or DaemonSet says it.
     """
     spec = as_mapping(manifest.get("spec"))
     match kind:
@@ -96,7 +98,8 @@ def scale_of(
             )
             return Scale(pods, 0, per_node=False, field_path=(*path, "parallelism"))
         case _:
-            replicas = _count(spec, "replicas", ("spec",), problems, default=1)
+            parent = as_mapping(dig(manifest, *replicas[:-1]))
+            pods = _count(parent, str(replicas[-1]), replicas[:-1], problems, default=1)
             if autoscaler is not None:
                 if autoscaler.maximum is None:
                     problems.append(
@@ -107,14 +110,14 @@ def scale_of(
                         )
                     )
                 else:
-                    replicas = max(autoscaler.maximum, 0) if replicas else 0
-            surge = _rollout(spec, "strategy", replicas, problems) if kind == "Deployment" else 0
+                    pods = autoscaler.maximum if pods else 0
+            surge = _rollout(spec, "strategy", pods, problems) if kind == "Deployment" else 0
             return Scale(
-                replicas,
+                pods,
                 surge,
                 per_node=False,
-                field_path=("spec", "replicas"),
-                unavailable=_unavailable(spec, replicas, surge) if kind == "Deployment" else 0,
+                field_path=replicas,
+                unavailable=_unavailable(spec, pods, surge) if kind == "Deployment" else 0,
             )
 
 

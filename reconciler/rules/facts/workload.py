@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ from reconciler.model.resource import ResourceId
 from reconciler.rules.facts.admission import PodAdmission
 from reconciler.rules.facts.amounts import Amounts, add
 from reconciler.rules.facts.image import ImageFacts, image_facts
+from reconciler.rules.facts.kinds import WorkloadKind
 from reconciler.rules.facts.locked import LockIndex
 from reconciler.rules.facts.node import NodeFacts
 from reconciler.rules.facts.placement import refusal
@@ -33,6 +34,8 @@ class WorkloadFacts:
     Attributes:
         candidates: Nodes on which its pods may be placed, resources aside.
         refusals: (node, reason) for the others.
+        stranded: (node, pods, reason) where a DaemonSet's controller makes pods that the node then does not
+            take, because a RuntimeClass keeps them off it.
         problems: What could not be read; such a workload is reported, never counted as zero in silence.
     """
 
@@ -44,6 +47,7 @@ class WorkloadFacts:
     refusals: tuple[tuple[str, str], ...]
     images: tuple[ImageFacts, ...]
     problems: tuple[FactProblem, ...]
+    stranded: tuple[tuple[str, int, str], ...] = ()
 
     @cached_property
     def total(self) -> Amounts:
@@ -117,7 +121,7 @@ def workload_facts(
     manifest: Mapping[str, Any],
     resource_id: ResourceId,
     *,
-    pod_path: FieldPath,
+    kind: WorkloadKind,
     nodes: Sequence[NodeFacts],
     admission: PodAdmission,
     autoscaler: Autoscaler | None,
@@ -128,34 +132,42 @@ def workload_facts(
     Args:
         manifest: The object, defaulted.
         resource_id: Its identity.
-        pod_path: Where its pod spec stands.
+        kind: Where its kind says what it runs.
         nodes: All nodes of the site.
         admission: LimitRanges of its namespace, and RuntimeClasses.
         autoscaler: The autoscaler that scales it, or None.
         lock: What is known of images.
     """
     problems: list[FactProblem] = []
-    spec = as_mapping(dig(manifest, *pod_path))
+    pod_path = kind.pod_spec
+    spec = as_mapping(dig(manifest, *pod_path)) if pod_path else _spec_of_image(manifest, kind)
     pod = pod_facts(spec, pod_path, admission, problems)
+    if not pod_path:
+        pod = replace(pod, containers=tuple(replace(c, field_path=kind.image[:-1]) for c in pod.containers))
     daemon = resource_id.kind == "DaemonSet" and resource_id.group == "apps"
     candidates: list[NodeFacts] = []
     refusals: list[tuple[str, str]] = []
+    stranded: list[tuple[str, int, str]] = []
     for node in nodes:
-        reason = refusal(pod.spec, node, daemon=daemon)
+        before = refusal(spec, node, daemon=True) if daemon else ""
+        reason = before or refusal(pod.spec, node, daemon=daemon)
         if reason:
             refusals.append((node.name, reason))
         else:
             candidates.append(node)
+        if reason and daemon and not before:
+            stranded.append((node.name, node.count, reason))
     scale = scale_of(
         manifest,
         resource_id.kind,
-        matching_nodes=sum(node.count for node in candidates),
+        matching_nodes=sum(node.count for node in candidates) + sum(count for _, count, _ in stranded),
         autoscaler=autoscaler,
         problems=problems,
+        replicas=kind.replicas,
     )
     runtime_class = str(spec.get("runtimeClassName") or "")
     uses = [
-        (c.image, c.name, (*c.field_path, "image"), str(c.spec.get("imagePullPolicy") or ""))
+        (c.image, c.name, kind.image or (*c.field_path, "image"), str(c.spec.get("imagePullPolicy") or ""))
         for c in pod.containers
     ]
     for index, volume in enumerate(as_list(spec.get("volumes"))):
@@ -179,8 +191,30 @@ def workload_facts(
         if text  # a container without an image is for the schema to refuse
     )
     return WorkloadFacts(
-        resource_id, manifest, pod, scale, tuple(candidates), tuple(refusals), images, tuple(problems)
+        id=resource_id,
+        manifest=manifest,
+        pod=pod,
+        scale=scale,
+        candidates=tuple(candidates),
+        refusals=tuple(refusals),
+        images=images,
+        problems=tuple(problems),
+        stranded=tuple(stranded),
     )
+
+
+def _spec_of_image(manifest: Mapping[str, Any], kind: WorkloadKind) -> Mapping[str, Any]:
+    """Return the pod spec that a kind with an image and no pod spec stands for."""
+    beside = as_mapping(dig(manifest, *kind.image[:-1]))
+    container = {
+        "name": str(manifest.get("kind") or "").lower(),
+        "image": dig(manifest, *kind.image),
+        "resources": as_mapping(beside.get("resources")),
+    }
+    return {
+        "containers": [container],
+        **({"runtimeClassName": kind.runtime_class} if kind.runtime_class else {}),
+    }
 
 
 def _container_values(container: Container) -> dict[str, Any]:
