@@ -37,7 +37,7 @@ def split_api_version(api_version: str) -> tuple[str, str]:
     return group, version
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Resource:
     """One object of a rendered site.
 
@@ -46,6 +46,10 @@ class Resource:
     """
 
     manifest: Manifest
+
+    def __repr__(self) -> str:
+        """Name the object; its content may be a Secret's."""
+        return f"Resource({self.id})"
 
     @cached_property
     def id(self) -> ResourceId:
