@@ -118,6 +118,8 @@ class SiteObject:
     def ensure_installed(self) -> None:
         """Make the agent's namespace and the kind `Site` where they are missing.
 
+        A kind that is there is brought up to date, and left as it is where it may not be changed.
+
         Raises:
             TargetRefused: They are missing and may not be made; the hint says what to apply.
         """
@@ -131,8 +133,13 @@ class SiteObject:
             if self._missing(_NAMESPACE.path(name=self._namespace)):
                 self._patch(_NAMESPACE.path(name=self._namespace), namespace, FIELD_MANAGER)
             path = _CRDS.path(name=crd["metadata"]["name"])
-            if self._missing(path):
+            missing = self._missing(path)
+            try:
                 self._patch(path, crd, FIELD_MANAGER)
+            except TargetRefused as err:
+                if missing or err.status != 403:
+                    raise
+            if missing:
                 self._discovery.expect(SITE_GROUP, SITE_KIND)
             self._await_established(path)
         except TargetRefused as err:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import yaml
 
 from reconciler.adapters.kube import KubeTarget, kubeconfig
 from reconciler.adapters.kube.site_crd import site_crd
-from reconciler.errors import TargetRefused
+from reconciler.errors import TargetRefused, TargetUnreachable
 from reconciler.model.plan import Action
 from tests.adapters.kube.site import Agent, config_map
 from tests.cluster.cluster import Cluster
@@ -64,6 +65,28 @@ def test_an_agent_with_rights_in_its_namespaces_only_syncs_and_prunes_there(
     with pytest.raises(TargetRefused, match="cannot list resource") as caught:
         agent.sync([*desired, config_map("default", "elsewhere")])
     assert caught.value.hint
+    agent.target.close()
+
+
+@pytest.mark.cluster
+@pytest.mark.slow
+def test_an_api_server_that_goes_away_is_unreachable_soon_and_is_found_again(
+    own_api_server: MakeApiServer,
+) -> None:
+    cluster = own_api_server()
+    cluster.create_namespace("shop")
+    agent = Agent(KubeTarget(kubeconfig(cluster.kubeconfig), "store"), "store")
+    desired = [config_map("shop", "one"), config_map("shop", "two")]
+    assert agent.sync(desired).succeeded
+    cluster.kill()
+    began = time.monotonic()
+    with pytest.raises(TargetUnreachable):
+        agent.sync([])
+    assert time.monotonic() - began < 5
+    cluster.start()
+    outcome = agent.sync(desired)
+    assert outcome.succeeded
+    assert not outcome.changed
     agent.target.close()
 
 

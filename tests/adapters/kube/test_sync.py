@@ -247,6 +247,24 @@ def test_a_secret_that_somebody_changed_is_put_back_though_it_was_written_as_tex
     assert not agent.sync(desired).changed
 
 
+@pytest.mark.slow
+def test_a_dependent_is_made_only_when_what_it_needs_is_available(
+    control_plane: Cluster, agent: Agent[KubeTarget], namespace: str
+) -> None:
+    control_plane.add_node(f"node-{secrets.token_hex(4)}", architecture="linux/amd64")
+    needs = {"wayside.dev/depends-on": f"Deployment/{namespace}/db"}
+    web = deployment(namespace, "web").manifest
+    dependent = Resource({**web, "metadata": {**web["metadata"], "annotations": needs}})
+    outcome = agent.sync([dependent, deployment(namespace, "db")])
+    assert outcome.succeeded, why(outcome)
+    read = {
+        name: json.loads(control_plane.kubectl("-n", namespace, "get", "deployment", name, "-o", "json"))
+        for name in ("db", "web")
+    }
+    available = next(c for c in read["db"]["status"]["conditions"] if c["type"] == "Available")
+    assert available["lastTransitionTime"] <= read["web"]["metadata"]["creationTimestamp"]
+
+
 def test_a_conflict_is_reported_with_the_other_owner_where_that_is_wanted(
     control_plane: Cluster, agent: Agent[KubeTarget], namespace: str
 ) -> None:
