@@ -294,14 +294,15 @@ class _Checker:
         fresh = self.substitution.fresh_names()
         return [fresh(param) for param in overload.params], fresh(overload.result)
 
-    def _join(self, at: int, previous: Type | None, current: Type) -> Type:
+    def _join(self, previous: Type | None, current: Type) -> Type:
         if previous is None:
             return current
         if ERROR in (previous, current):
             return previous
         if self.substitution.assignable(previous, current):
             return self.substitution.most_general(previous, current)
-        return self._mismatch(at, previous, current)
+        # Mixed literals are for the validators to refuse: `format` may be given one.
+        return DYN
 
     def _mismatch(self, at: int, expected: Type, actual: Type) -> Type:
         return self._report(at, f"expected type '{self._show(expected)}' but found '{self._show(actual)}'")
@@ -328,15 +329,15 @@ class _Checker:
             found = self.type_of(element)
             if index in expr.optional:
                 found = self._unwrapped(element.at, found)
-            joined = self._join(element.at, joined, found)
+            joined = self._join(joined, found)
         return list_of(self.substitution.fresh() if joined is None else joined)
 
     def _map(self, expr: CreateMap) -> Type:
         keys: Type | None = None
         values: Type | None = None
         for entry in expr.entries:
-            keys = self._join(entry.key.at, keys, self.type_of(entry.key))
-            values = self._join(entry.value.at, values, self._entry(entry))
+            keys = self._join(keys, self.type_of(entry.key))
+            values = self._join(values, self._entry(entry))
         if keys is None or values is None:
             return map_of(self.substitution.fresh(), self.substitution.fresh())
         return map_of(keys, values)
