@@ -45,7 +45,6 @@ def run(options: argparse.Namespace) -> int:
     values: dict[str, Any] = {
         "object": _one(sources, options.object),
         "oldObject": _one(sources, options.old),
-        "params": _one(sources, options.params),
         "request": None,
         "namespaceObject": None,
     }
@@ -59,8 +58,9 @@ def run(options: argparse.Namespace) -> int:
         values["namespaceObject"] = request.namespace_object
     version = None if options.kubernetes == "none" else options.kubernetes
     environment = policy_environment(version, options.engine)
+    params = _one(sources, options.params)
     try:
-        value = environment.compile(text).evaluate(values)
+        value = environment.compile(text).evaluate({**values, "params": params})
     except CelCompileError as err:
         print(err.message, file=sys.stderr)
         return 1

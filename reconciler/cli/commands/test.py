@@ -27,8 +27,9 @@ def run(options: argparse.Namespace) -> int:
     from reconciler.documents.tree import WorkingTree, find_root
     from reconciler.fleet import parse_site
     from reconciler.report.rule_tests import format_rule_tests
+    from reconciler.rules.admission.testing import run_admission_tests
     from reconciler.rules.defaults import Defaulter
-    from reconciler.rules.testing import run_tests
+    from reconciler.rules.testing import find_tests, run_tests
 
     here = Path.cwd()
     root = find_root(here) or here
@@ -41,13 +42,11 @@ def run(options: argparse.Namespace) -> int:
             root = place if place.is_dir() else place.parent
         paths.append(place)
     tree = WorkingTree(root)
-    results = run_tests(
-        tree,
-        ["" if place == root else place.relative_to(root).as_posix() for place in paths],
-        parse_site=parse_site,
-        default=Defaulter((1, 36)).apply,
-        engine=options.engine,
-    )
+    default = Defaulter((1, 36)).apply
+    inside = ["" if place == root else place.relative_to(root).as_posix() for place in paths]
+    results = run_tests(tree, inside, parse_site=parse_site, default=default, engine=options.engine)
+    results += run_admission_tests(tree, find_tests(tree, inside), default=default, engine=options.engine)
+    results = list(dict.fromkeys(results))
     if not results:
         raise UsageError(
             f"there are no rule tests in {', '.join(options.paths)}",

@@ -6,18 +6,18 @@ Follows `pkg/admission/plugin/cel` of k8s.io/apiserver: `object`, `oldObject` an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
 from reconciler.model.fieldpath import FieldPath
+from reconciler.rules.admission.declarations import declared_variables
 from reconciler.rules.admission.problem import Problem
 from reconciler.rules.admission.spec import AuditAnnotation, PolicySpec, Validation
 from reconciler.rules.cel import CelCompileError, Environment, ObjectType, Program
 from reconciler.rules.cel.types import Type, parse_type
-from reconciler.rules.expressions import reads
 
 __all__ = [
     "CompiledAnnotation",
@@ -32,65 +32,6 @@ __all__ = [
 
 #: Which CEL engine; None is the platform's best.
 Engine = Literal["native", "pure"] | None
-_STRINGS = "list(string)"
-_GROUP_VERSION_KIND = ObjectType(
-    "kubernetes.GroupVersionKind", {"group": "string", "version": "string", "kind": "string"}
-)
-_GROUP_VERSION_RESOURCE = ObjectType(
-    "kubernetes.GroupVersionResource", {"group": "string", "version": "string", "resource": "string"}
-)
-_REQUEST = ObjectType(
-    "kubernetes.AdmissionRequest",
-    {
-        "kind": _GROUP_VERSION_KIND,
-        "resource": _GROUP_VERSION_RESOURCE,
-        "subResource": "string",
-        "requestKind": _GROUP_VERSION_KIND,
-        "requestResource": _GROUP_VERSION_RESOURCE,
-        "requestSubResource": "string",
-        "name": "string",
-        "namespace": "string",
-        "operation": "string",
-        "userInfo": ObjectType(
-            "kubernetes.UserInfo",
-            {"username": "string", "uid": "string", "groups": _STRINGS, "extra": f"map(string, {_STRINGS})"},
-        ),
-        "dryRun": "bool",
-        "options": "dyn",
-    },
-)
-_NAMESPACE = ObjectType(
-    "kubernetes.Namespace",
-    {
-        "metadata": ObjectType(
-            "kubernetes.NamespaceMetadata",
-            {
-                "name": "string",
-                "generateName": "string",
-                "namespace": "string",
-                "labels": "map(string, string)",
-                "annotations": "map(string, string)",
-                "UID": "string",
-                "creationTimestamp": "timestamp",
-                "deletionGracePeriodSeconds": "int",
-                "deletionTimestamp": "timestamp",
-                "generation": "int",
-                "resourceVersion": "string",
-                "finalizers": _STRINGS,
-            },
-        ),
-        "spec": ObjectType("kubernetes.NamespaceSpec", {"finalizers": _STRINGS}),
-        # Elements of `conditions` have declared fields in the API server; a mistake in their names is found
-        # there at compile time, and here at evaluation.
-        "status": ObjectType("kubernetes.NamespaceStatus", {"conditions": "list(dyn)", "phase": "string"}),
-    },
-)
-_AUTHORIZER: Mapping[str, str] = MappingProxyType(
-    {
-        "authorizer": "kubernetes.authorization.Authorizer",
-        "authorizer.requestResource": "kubernetes.authorization.ResourceCheck",
-    }
-)
 #: Types that a variable keeps; of any other type it is `dyn`, as in the API server.
 _KEPT = frozenset(
     {
@@ -107,6 +48,7 @@ _KEPT = frozenset(
     }
 )
 _MAX_EXPRESSION = 1 << 20
+_ROOT = "variables"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +60,12 @@ class Expression:
         program: What evaluates it.
         field: Where it stands in the policy.
         variables: The variables of the policy that it reads itself.
-        params: Whether it reads `params`.
-        authorizer: Whether it asks the cluster's authorizer.
     """
 
     text: str
     program: Program
     field: FieldPath
     variables: frozenset[str]
-    params: bool
-    authorizer: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +103,6 @@ class CompiledPolicy:
         variables: By name, in order.
         validations: In order.
         annotations: In order.
-        needed: The variables that validations, messages and annotations read, directly or not, in order.
     """
 
     environment: Environment
@@ -173,7 +110,6 @@ class CompiledPolicy:
     variables: Mapping[str, Expression]
     validations: tuple[CompiledValidation, ...]
     annotations: tuple[CompiledAnnotation, ...]
-    needed: tuple[str, ...]
 
 
 def compile_policy(
@@ -211,23 +147,19 @@ def compile_policy(
         for index, annotation in enumerate(spec.audit_annotations)
         if (found := compiler.annotation(annotation, ("auditAnnotations", index, "valueExpression")))
     ]
-    used = [
-        *(expression for one in validations for expression in (one.expression, one.message)),
-        *(one.expression for one in annotations),
-    ]
     return CompiledPolicy(
         compiler.environment(),
         tuple(conditions),
         MappingProxyType(compiler.variables),
         tuple(validations),
         tuple(annotations),
-        _needed(used, compiler.variables),
     )
 
 
 def policy_environment(kubernetes: str | None, engine: Engine = None) -> Environment:
     """Return what an expression of a policy with parameters may use, its variables left out."""
-    return _environment(kubernetes, engine, params=True, authorizer=True, variables=None)
+    types = {**declared_variables(authorizer=True), "params": "dyn"}
+    return Environment(kubernetes=kubernetes, variables=types, engine=engine)
 
 
 class _Compiler:
@@ -238,12 +170,13 @@ class _Compiler:
         self._kubernetes = kubernetes
         self._engine: Engine = engine
         self._params = spec.param_kind is not None
+        self._has_variables = bool(spec.variables)
         self._types: dict[str, str] = {}
         self.variables: dict[str, Expression] = {}
 
     def environment(self, *, variables: bool = False, authorizer: bool = True) -> Environment:
         """Return what an expression may use."""
-        types = tuple(self._types.items()) if variables else None
+        types = tuple(self._types.items()) if variables and self._has_variables else None
         return _environment(
             self._kubernetes, self._engine, params=self._params, authorizer=authorizer, variables=types
         )
@@ -279,9 +212,7 @@ class _Compiler:
         if len(text) > _MAX_EXPRESSION:
             self._problem(field, f"expected at most {_MAX_EXPRESSION} characters, found {len(text)}")
             return None
-        read = reads(text)
-        names = {path[0] if path else "" for path in read.get("variables", ())} if variables else set()
-        environment = self.environment(variables=bool(names) and bool(self._types), authorizer=authorizer)
+        environment = self.environment(variables=variables and _ROOT in text, authorizer=authorizer)
         try:
             program = environment.compile(text)
         except CelCompileError as err:
@@ -293,14 +224,8 @@ class _Compiler:
             wanted = types[0] if len(types) == 1 else f"one of {', '.join(types)}"
             self._problem(field, f"must evaluate to {wanted} but got {result}", within=(1, 1))
             return None
-        return Expression(
-            text,
-            program,
-            field,
-            frozenset(names) & self._types.keys(),
-            "params" in read,
-            "authorizer" in read,
-        )
+        names = frozenset(name.removeprefix(f"{_ROOT}.") for name in program.variables)
+        return Expression(text, program, field, names & self._types.keys())
 
     def _problem(self, field: FieldPath, message: str, *, within: tuple[int, int] | None = None) -> None:
         self._problems.append(Problem(field, message, within=within))
@@ -316,23 +241,15 @@ def _environment(
     variables: tuple[tuple[str, str], ...] | None,
 ) -> Environment:
     """Return an environment; equal ones are made once, as each takes milliseconds."""
-    types: dict[str, Any] = {
-        "object": "dyn",
-        "oldObject": "dyn",
-        "request": _REQUEST,
-        "namespaceObject": _NAMESPACE,
-    }
-    if params:
-        types["params"] = "dyn"
-    if authorizer:
-        types.update(_AUTHORIZER)
+    types = declared_variables(authorizer=authorizer)
+    # What differs between policies is asked for lazily, so that all of them share one bound request.
+    lazy: dict[str, str] = {}
     if variables is not None:
-        types["variables"] = ObjectType("kubernetes.variables", dict(variables))
-    try:
-        return Environment(kubernetes=kubernetes, variables=types, engine=engine)
-    except AttributeError:
-        plain = {name: kind if kind == "dyn" else "dyn" for name, kind in types.items()}
-        return Environment(kubernetes=kubernetes, variables=plain, engine=engine)
+        types[_ROOT] = ObjectType("kubernetes.variables", dict(variables))
+        lazy = {f"{_ROOT}.{name}": kind for name, kind in variables}
+    if params:
+        lazy["params"] = "dyn"
+    return Environment(kubernetes=kubernetes, variables=types, engine=engine, lazy=lazy)
 
 
 def _variable_type(text: str) -> str:
@@ -348,15 +265,3 @@ def _kept(term: Type) -> Type:
     if term.name in {"list", "map"} and term.args:
         return Type(term.name, tuple(_kept(arg) for arg in term.args))
     return term if term.name in _KEPT else Type("dyn")
-
-
-def _needed(used: Iterable[Expression | None], variables: Mapping[str, Expression]) -> tuple[str, ...]:
-    wanted: set[str] = set()
-    for expression in used:
-        if expression is not None:
-            wanted |= expression.variables
-    # Each variable reads only those before it, so one pass from the last to the first finds them all.
-    for name in reversed(tuple(variables)):
-        if name in wanted:
-            wanted |= variables[name].variables
-    return tuple(name for name in variables if name in wanted)

@@ -17,7 +17,6 @@ from reconciler.rules.cel import Activation, CelEvaluationError, NeedsClusterErr
 __all__ = ["Annotation", "Decision", "Outcome", "evaluate"]
 
 _MAX_MESSAGE_BYTES = 5 * 1024
-_MISSING_KEY = "no such key: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +72,8 @@ def evaluate(
     policy: CompiledPolicy,
     failure_policy: FailurePolicy,
     *,
-    base: Mapping[str, Any],
-    shared: Activation,
-    conditions: Mapping[str, Any],
+    request: Activation,
+    conditions: Activation,
     params: Mapping[str, Any] | None,
 ) -> Outcome:
     """Evaluate a policy.
@@ -83,20 +81,19 @@ def evaluate(
     Args:
         policy: Its expressions.
         failure_policy: What errors mean.
-        base: The variables of the request: `object`, `oldObject`, `request`, `namespaceObject`.
-        shared: The same, bound; what reads neither parameters nor variables is evaluated over it.
-        conditions: The variables of the request as match conditions see them.
+        request: The variables of the request: `object`, `oldObject`, `request`, `namespaceObject`.
+        conditions: The same as match conditions see them.
         params: The parameter, or None.
     """
     try:
-        matched = _matches(policy, failure_policy, conditions, params)
+        matched = _matches(policy, failure_policy, _Scope(policy, conditions, params))
     except _LeftToTheServer as err:
         return Outcome(not_checked=(err.reason,))
     if isinstance(matched, Decision):
         return Outcome((matched,))
     if not matched:
         return Outcome()
-    scope = _Scope(policy, base, shared, params)
+    scope = _Scope(policy, request, params)
     decisions: list[Decision] = []
     not_checked: list[str] = []
     for index, validation in enumerate(policy.validations):
@@ -125,24 +122,20 @@ def evaluate(
 
 
 class _Scope:
-    """The values that a policy's expressions see. Variables are evaluated when the first one is read."""
+    """What a policy's expressions see: the request, bound once for all policies, and this policy's values.
 
-    def __init__(
-        self,
-        policy: CompiledPolicy,
-        base: Mapping[str, Any],
-        shared: Activation,
-        params: Mapping[str, Any] | None,
-    ) -> None:
+    Parameters and variables are handed over when an expression first asks for them, as in the API server.
+    """
+
+    def __init__(self, policy: CompiledPolicy, request: Activation, params: Mapping[str, Any] | None) -> None:
         self._policy = policy
-        self._base = base
-        self._shared = shared
-        self._params = params
-        self._own: Activation | None = None
-        self._bound: set[str] = set()
-        self._values: dict[str, Any] | None = None
-        self._errors: dict[str, str] = {}
-        self._unchecked: dict[str, Expression] = {}
+        #: Variables that hang on what only a cluster knows.
+        self.unchecked: set[str] = set()
+        # They stand in for programs: whatever has `evaluate` will do.
+        lazy: dict[str, Any] = {"params": _Value(params)}
+        for name, expression in policy.variables.items():
+            lazy[f"variables.{name}"] = _Variable(self, name, expression)
+        self._activation = Activation(request.bound, request.values, lazy)
 
     def value(self, expression: Expression) -> Any:
         """Evaluate an expression.
@@ -151,72 +144,62 @@ class _Scope:
             CelEvaluationError: It ended in an error.
             _LeftToTheServer: It cannot be known here.
         """
-        if expression.variables and self._values is None:
-            self._evaluate_variables()
-        return self._evaluate(expression)
-
-    def _evaluate_variables(self) -> None:
-        self._values = {}
-        for name in self._policy.needed:
-            expression = self._policy.variables[name]
-            try:
-                self._values[name] = self._evaluate(expression)
-            except CelEvaluationError as err:
-                self._errors[name] = err.message
-            except _LeftToTheServer:
-                self._unchecked[name] = expression
-
-    def _evaluate(self, expression: Expression) -> Any:
         try:
-            return expression.program.evaluate(self._activation(expression))
+            return expression.program.evaluate(self._activation)
         except NeedsClusterError as err:
             raise _LeftToTheServer(expression) from err
         except CelEvaluationError as err:
-            if expression.authorizer or expression.variables & self._unchecked.keys():
+            if expression.variables & self.unchecked:
                 raise _LeftToTheServer(expression) from err
-            # A variable that failed is not there, so that reading it is an error, and only reading it is.
-            name = err.message.removeprefix(_MISSING_KEY)
-            if name in expression.variables and name in self._errors:
-                message = f'composited variable "{name}" fails to evaluate: {self._errors[name]}'
-                raise CelEvaluationError(message) from err
             raise
 
-    def _activation(self, expression: Expression) -> Activation:
-        if not expression.variables and not (expression.params and self._params is not None):
-            return self._shared
-        values = self._values or {}
-        if self._own is None or not expression.variables & values.keys() <= self._bound:
-            self._own = self._policy.environment.bind(
-                {**self._base, "params": self._params, "variables": dict(values)}
-            )
-            self._bound = set(values)
-        return self._own
+
+class _Value:
+    """A value that an expression may ask for."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def evaluate(self, values: Mapping[str, Any] | Activation) -> Any:
+        """Return the value."""
+        del values
+        return self._value
 
 
-def _matches(
-    policy: CompiledPolicy,
-    failure_policy: FailurePolicy,
-    values: Mapping[str, Any],
-    params: Mapping[str, Any] | None,
-) -> bool | Decision:
+class _Variable:
+    """A variable that an expression may ask for."""
+
+    def __init__(self, scope: _Scope, name: str, expression: Expression) -> None:
+        self._scope = scope
+        self._name = name
+        self._expression = expression
+
+    def evaluate(self, values: Mapping[str, Any] | Activation) -> Any:
+        """Return the variable's value; its errors say whose they are."""
+        try:
+            return self._expression.program.evaluate(values)
+        except CelEvaluationError as err:
+            if isinstance(err, NeedsClusterError) or self._expression.variables & self._scope.unchecked:
+                self._scope.unchecked.add(self._name)
+            message = f'composited variable "{self._name}" fails to evaluate: {err.message}'
+            raise CelEvaluationError(message) from err
+
+
+def _matches(policy: CompiledPolicy, failure_policy: FailurePolicy, scope: _Scope) -> bool | Decision:
     """Tell whether all conditions hold; one that does not outweighs any error in another."""
-    if not policy.conditions:
-        return True
-    activation = policy.environment.bind({**values, "params": params})
     errors: dict[str, FieldPath] = {}
-    unknown: Expression | None = None
+    unknown: _LeftToTheServer | None = None
     for condition in policy.conditions:
         expression = condition.expression
         try:
-            if expression.program.evaluate(activation) is not True:
+            if scope.value(expression) is not True:
                 return False
         except CelEvaluationError as err:
-            if expression.authorizer or isinstance(err, NeedsClusterError):
-                unknown = unknown or expression
-            else:
-                errors.setdefault(_failed(expression, err), expression.field)
+            errors.setdefault(_failed(expression, err), expression.field)
+        except _LeftToTheServer as err:
+            unknown = unknown or err
     if unknown is not None:
-        raise _LeftToTheServer(unknown)
+        raise unknown
     if not errors:
         return True
     if failure_policy is FailurePolicy.IGNORE:

@@ -137,9 +137,8 @@ class _Judgement:
             outcome = evaluate(
                 self._compiled,
                 self._spec.failure_policy,
-                base=variables.values,
-                shared=variables.bound(self._compiled.environment),
-                conditions=variables.conditions,
+                request=variables.bound(self._compiled.environment),
+                conditions=variables.bound(self._compiled.environment, conditions=True),
                 params=param,
             )
             for decision in outcome.decisions:

@@ -69,7 +69,8 @@ def run_admission_tests(
         try:
             documents = load(data, path)
         except DocumentError as err:
-            results.append(RuleTestResult(path, _READABLE, err.at or Location(path), (err.message,)))
+            at = err.at or Location(path)
+            results.append(RuleTestResult(path, "the file can be read", at, (err.message,)))
             continue
         for document in documents:
             if isinstance(document.value, Mapping) and document.value.get("kind") == TEST_KIND:

@@ -27,7 +27,7 @@ class RequestVariables:
 
     values: Mapping[str, Any]
     conditions: Mapping[str, Any]
-    _bound: dict[str, Activation] = field(default_factory=dict)
+    _bound: dict[tuple[str, bool], Activation] = field(default_factory=dict)
 
     @classmethod
     def of(cls, request: AdmissionRequest, matched: Match) -> RequestVariables | None:
@@ -58,11 +58,11 @@ class RequestVariables:
             },
         )
 
-    def bound(self, environment: Environment) -> Activation:
-        """Return the variables converted for an engine; policies of one engine share them."""
-        key = f"{environment.engine} {environment.kubernetes}"
+    def bound(self, environment: Environment, *, conditions: bool = False) -> Activation:
+        """Return the variables converted for an engine; the policies of one engine share them."""
+        key = (environment.engine, conditions)
         if key not in self._bound:
-            self._bound[key] = environment.bind({**self.values, "params": None})
+            self._bound[key] = environment.bind(self.conditions if conditions else self.values)
         return self._bound[key]
 
 

@@ -164,6 +164,7 @@ def record(found: Mapping[str, Answer]) -> None:
 def _expression(index: int, text: str) -> dict[str, Any]:
     item: dict[str, Any] = {
         "name": f"expression-{index}",
+        "user": "alice",
         "variables": [{"name": "bad", "expression": "object.data.one + 1 + object.zz"}],
         "validations": [{"expression": text}],
         "object": {"data": {"a": "abc", "zero": "0", "one": "1", "paren": "(", "neg": "-1"}},

@@ -111,7 +111,7 @@ def test_a_policy_that_is_wrong_fails_its_test() -> None:
 
 def test_a_file_that_is_no_yaml_fails() -> None:
     (failure,) = run(b"a: [")
-    assert "the test can be read" in failure
+    assert "the file can be read" in failure
 
 
 def test_what_was_not_checked_must_be_expected() -> None:
