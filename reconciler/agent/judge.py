@@ -31,7 +31,7 @@ def judge_site(tree: FileTree, revision: Revision, site_name: str) -> Assessment
     load = load_fleet(tree)
     if load.fleet is None:
         return _refused(revision, "invalid", load.findings)
-    if not satisfies(__version__, load.fleet.requires):
+    if not _is_wanted(load.fleet.requires):
         return Held(
             revision.commit,
             "AgentVersion",
@@ -85,6 +85,14 @@ def judge_site(tree: FileTree, revision: Revision, site_name: str) -> Assessment
     )
 
 
+def _is_wanted(specifier: str) -> bool:
+    """Tell whether the fleet wants this version; what cannot be read wants nobody."""
+    try:
+        return satisfies(__version__, specifier)
+    except ValueError:
+        return False
+
+
 def _concerns(finding: Finding, site: str, elsewhere: Collection[str]) -> bool:
     """Tell whether it is an error of this site or of the fleet as a whole, and not of another site."""
     if finding.severity is not Severity.ERROR:
@@ -93,7 +101,10 @@ def _concerns(finding: Finding, site: str, elsewhere: Collection[str]) -> bool:
 
 
 def _refused(revision: Revision, code: str, findings: Iterable[Finding]) -> Refused:
-    ordered = sorted(findings, key=lambda finding: (finding.severity.rank, finding.order))
+    found = list(findings)
+    # Warnings beside an error refused nothing.
+    refusing = [finding for finding in found if finding.severity is Severity.ERROR] or found
+    ordered = sorted(refusing, key=lambda finding: (finding.severity.rank, finding.order))
     reasons = tuple(
         Reason(
             rule=finding.rule,

@@ -14,6 +14,8 @@ __all__ = ["RepositoryWatch", "git_directory", "local_path", "watched_paths"]
 #: Milliseconds after which a quiet watch looks whether its folders are still the same.
 _PATIENCE = 30_000
 _RETRY = 15.0
+#: Seconds after which a watch that was begun surely watches.
+_SETTLING = 1.0
 
 
 def local_path(url: str) -> Path | None:
@@ -85,6 +87,7 @@ class RepositoryWatch:
                 self._stop.wait(_RETRY)
                 continue
             before = _identities(folders)
+            self._look_again_later()
             try:
                 for changes in watchfiles.watch(
                     *folders,
@@ -105,9 +108,12 @@ class RepositoryWatch:
             except (OSError, RuntimeError):
                 # The folder went away, or the machine has no watches left; polling goes on meanwhile.
                 self._stop.wait(_RETRY)
-            else:
-                # What changed between two watches was not seen.
-                self._changed.set()
+
+    def _look_again_later(self) -> None:
+        """Have another look when the watch that begins now is there; what changes until then is not seen."""
+        later = threading.Timer(_SETTLING, self._changed.set)
+        later.daemon = True
+        later.start()
 
 
 def _common(git: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import resource
 import shutil
@@ -14,6 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.agent.assessment import Unavailable
+from reconciler.agent.wakeup import Signal
+from reconciler.agent.worker import Request
+from reconciler.agent.worker_process import ask
 from tests.agent.rig import ROOT, Rig, assert_contiguous, config_map, eventually, stop
 
 
@@ -179,6 +184,62 @@ def test_kill_9_of_the_agent_ends_its_worker_and_git_too(rig: Rig, silent_server
         agent.kill()
         agent.wait()
     eventually(lambda: processes_with(silent_server) == [], within=5, what="the end of git")
+
+
+def test_sigterm_ends_the_agent_at_once_while_the_target_hangs(rig: Rig, silent_server: str) -> None:
+    rig.repository.commit([config_map("a", "1")])
+    kubeconfig = rig.folder / "kubeconfig"
+    server = silent_server.replace("git://", "https://").removesuffix("/fleet.git")
+    kubeconfig.write_text(
+        json.dumps(
+            {
+                "current-context": "c",
+                "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+                "clusters": [{"name": "c", "cluster": {"server": server}}],
+                "users": [{"name": "u", "user": {"token": "t"}}],
+            }
+        )
+    )
+    agent = rig.start(target=f"kubeconfig:{kubeconfig}")
+    try:
+        eventually((rig.state / "repository.git/refs/wayside").exists, what="the fetch")
+        eventually(lambda: not processes_with("plain_worker"), what="the end of the worker")
+    finally:
+        assert stop(agent, within=3) == 0
+    assert "Traceback" not in rig.told()
+    assert rig.once() == 0
+    assert rig.objects() == {"a": "1"}
+
+
+def test_a_worker_that_takes_too_long_is_ended_and_said(tmp_path: Path) -> None:
+    answer = ask(
+        Request(url="x", reference="main", clone=str(tmp_path), site="a"),
+        timeout=0.3,
+        stop=Signal(),
+        command=("sh", "-c", "sleep 61.7 & sleep 61.7"),
+    )
+    assert isinstance(answer, Unavailable)
+    assert answer.code == "worker-timeout"
+    assert processes_with("sleep 61.7") == []
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["read line; exit 3", "echo '{}'", "echo no json", 'echo \'{"kind": "Allowed", "revision": {}}\''],
+    ids=["nothing", "empty", "no JSON", "no revision"],
+)
+def test_a_worker_that_dies_or_talks_rubbish_tells_nothing_of_the_repository(
+    tmp_path: Path, program: str
+) -> None:
+    answer = ask(
+        Request(url="x", reference="main", clone=str(tmp_path), site="a"),
+        timeout=10,
+        stop=Signal(),
+        command=("sh", "-c", f"echo 'Traceback' >&2; echo 'MemoryError' >&2; {program}"),
+    )
+    assert isinstance(answer, Unavailable)
+    assert answer.code == "worker-failed"
+    assert "MemoryError" in answer.message
 
 
 @pytest.mark.parametrize("content", [b"no json\n", b'{"a": 1}\n'])
