@@ -19,10 +19,12 @@ from reconciler.model.location import Location
 from reconciler.model.lock import ImagesLock
 from reconciler.model.resource import Resource
 from reconciler.model.site import Site
+from reconciler.rules.catalogue import CHECKS
 from reconciler.rules.cel import default_engine
 from reconciler.rules.compiling import RuleCompiler
 from reconciler.rules.expressions import Engine
 from reconciler.rules.facts.kinds import workload_kinds
+from reconciler.rules.facts.plain import as_mapping, dig
 from reconciler.rules.grouping import Questions, RuleGroup, group_rules
 from reconciler.rules.judge import CompiledRule, Outcome, judge
 from reconciler.rules.parsing import parse_policy
@@ -107,10 +109,13 @@ class RulePack:
             known_rules: Ids of rules of other kinds, which settings and waivers may name too.
         """
         loader = _Loader(fleet, engine, read)
+        known = {*known_rules, *CHECKS}
         for document in documents:
-            if isinstance(document.value, dict) and document.value.get("kind") == KIND:
+            if as_mapping(document.value).get("kind") == KIND:
                 loader.add(document)
-        loader.check_settings({*known_rules, *loader.seen, FACTS_RULE})
+            elif isinstance(name := dig(document.value, "metadata", "name"), str):
+                known.add(name)  # a policy of another kind has settings and waivers by its name too
+        loader.check_settings({*known, *loader.seen})
         return cls(
             fleet=fleet,
             policies=loader.policies,

@@ -13,7 +13,7 @@ from typing import Any
 
 from reconciler.documents.tree import EntryType, FileTree
 from reconciler.documents.yaml import Document, load, locate
-from reconciler.errors import DocumentError, RuleError
+from reconciler.errors import DocumentError, InputError, RuleError
 from reconciler.model.fieldpath import format_field_path
 from reconciler.model.finding import Finding, Violation
 from reconciler.model.fleet import Fleet, RuleSetting, RuleSettings
@@ -212,7 +212,7 @@ class _Run:
         own = as_mapping(self._document.value["spec"]["cases"][case.path[-1]])
         try:
             review, findings = self._review(rule, rules, common, own)
-        except RuleError as err:
+        except InputError as err:
             return self._result(rule, name, case.path, (str(err),))
         failures = [f"the rule is wrong: {finding.location}: {finding.message}" for finding in findings]
         left = list(review.violations)

@@ -10,10 +10,10 @@ import pytest
 
 from reconciler.documents.tree import MemoryTree
 from reconciler.documents.yaml import Document
+from reconciler.fleet.loading import parse_site
 from reconciler.rules.builtin import builtin_documents, builtin_root
 from reconciler.rules.parsing import parse_policy
 from reconciler.rules.testing import TEST_SUFFIX, run_tests
-from tests.rules.sites import make_site
 
 DOCUMENTS = {document.value["metadata"]["name"]: document for document in builtin_documents()}
 TREE = MemoryTree(
@@ -31,7 +31,7 @@ def _validations() -> list[tuple[str, int]]:
 
 @pytest.mark.parametrize("rule", DOCUMENTS)
 def test_a_built_in_rule_passes_its_own_tests(rule: str) -> None:
-    results = run_tests(TREE, [f"policies/{rule}{TEST_SUFFIX}"], parse_site=make_site)
+    results = run_tests(TREE, [f"policies/{rule}{TEST_SUFFIX}"], parse_site=parse_site)
 
     assert results
     assert [f"{r.at} {r.case}: {failure}" for r in results for failure in r.failures] == []
@@ -43,7 +43,7 @@ def test_a_rule_whose_expression_is_emptied_fails_its_tests(rule: str, index: in
     value["spec"]["validations"][index]["expression"] = "true"
     emptied = Document(value, DOCUMENTS[rule].path, DOCUMENTS[rule].index)
 
-    results = run_tests(TREE, [f"policies/{rule}{TEST_SUFFIX}"], parse_site=make_site, rules=[emptied])
+    results = run_tests(TREE, [f"policies/{rule}{TEST_SUFFIX}"], parse_site=parse_site, rules=[emptied])
 
     assert any(not result.passed for result in results)
 

@@ -206,7 +206,7 @@ def _too_small(
     problems += [
         FactProblem(
             f"{name}: the limit of container {container.name} is "
-            f"{format_amount(name, container.limits[name])} and that of the pod {format_amount(name, amount)}, "
+            f"{format_amount(name, container.limits[name])}, that of the pod {format_amount(name, amount)}, "
             "so the API server refuses the pod",
             (*container.field_path, "resources", "limits", name),
         )
