@@ -64,15 +64,15 @@ class Schema:
     """A JSON Schema, ready to be asked often.
 
     Args:
-        document: The schema. Treat it as immutable.
+        document: The schema.
 
     Raises:
         UnsupportedSchema: A keyword of it is not understood.
     """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        self.document = document
-        self.accepts: Check = _Compiler(document).compile(document)
+        self.document = _with_patterns_of_python(document)
+        self.accepts: Check = _Compiler(self.document).compile(self.document)
 
     @cached_property
     def _explainer(self) -> Any:
@@ -85,9 +85,34 @@ class Schema:
         if self.accepts(value):
             return ()
         found = [each for error in self._explainer.iter_errors(value) for each in _explain(error)]
+        if not found:  # never a "no" that nobody hears
+            return (SchemaProblem((), "schema", value, None, self.document),)
         unique = dict.fromkeys((each.path, each.keyword) for each in found)
         first = {(each.path, each.keyword): each for each in reversed(found)}
         return tuple(first[each] for each in unique)
+
+
+_DATA = frozenset(("enum", "const", "default", "examples"))
+_PATTERN_PART = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
+
+
+def _with_patterns_of_python(schema: Any) -> Any:
+    """Return the schema with `$` in patterns written so that it means what it does in JSON Schema.
+
+    There it is the end of the text; in Python it is also the place before a final line feed.
+    """
+    if isinstance(schema, list):
+        return [_with_patterns_of_python(each) for each in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    return {
+        name: _PATTERN_PART.sub(lambda part: r"\Z" if part[0] == "$" else part[0], value)
+        if name == "pattern" and isinstance(value, str)
+        else value
+        if name in _DATA
+        else _with_patterns_of_python(value)
+        for name, value in schema.items()
+    }
 
 
 def _explain(error: Any) -> Iterable[SchemaProblem]:

@@ -67,7 +67,7 @@ def test_both_agree_about_any_schema_and_value(schema: Any, values: list[Any]) -
     }
     document = {"$defs": definitions, "allOf": [schema]}
     fast = Schema(document)
-    reference = jsonschema.Draft202012Validator(document)
+    reference = jsonschema.Draft202012Validator(fast.document)
     for value in values:
         assert fast.accepts(value) is bool(reference.is_valid(value)), value
 
@@ -161,6 +161,16 @@ def test_both_agree_about_the_published_schemas(name: str, data: st.DataObject) 
 def test_a_keyword_that_is_not_understood_is_refused(schema: Any) -> None:
     with pytest.raises(UnsupportedSchema):
         Schema(schema)
+
+
+def test_a_final_line_feed_is_not_overlooked() -> None:
+    schema = Schema({"pattern": r"^[$a]\$?$|^b$"})
+    assert schema.accepts("a")
+    assert schema.accepts("a$")
+    assert schema.accepts("b")
+    assert not schema.accepts("a\n")
+    assert [each.keyword for each in schema.problems("b\n")] == ["pattern"]
+    assert not Schema({"enum": [{"pattern": "a$"}]}).accepts({"pattern": r"a\Z"})
 
 
 def test_all_problems_are_told_with_their_paths() -> None:
