@@ -36,10 +36,9 @@ class Desired:
 
     def origin(self, subject: ResourceId, field: FieldPath) -> tuple[Location, tuple[Location, ...]] | None:
         """Return the line that set a field, and the lines that led to it, or None for an unknown object."""
-        trace = getattr(self.rendered, "origin", None)
         for resource, source in zip(self.resources, self.rendered, strict=True):
-            if resource.id == subject and trace is not None:
-                origin = trace(source, field)
+            if resource.id == subject:
+                origin = self.rendered.origin(source, field)
                 return origin.location, tuple(step.location for step in origin.chain[:-1])
         return None
 
