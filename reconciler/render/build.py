@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +29,7 @@ from reconciler.render.kustomization import (
     Var,
     decode_replacements,
 )
+from reconciler.render.metadata import annotate, configured, from_file
 from reconciler.render.origins import Change
 from reconciler.render.patches import (
     ParsedPatch,
@@ -39,11 +40,14 @@ from reconciler.render.patches import (
     parse_operations,
     parse_patch,
 )
+from reconciler.render.plugins import Plugin, add_values, generate, read_plugin, transform
+from reconciler.render.reader import read_documents
 from reconciler.render.references import fix_references
 from reconciler.render.refvars import mark_sources, resolve_vars
 from reconciler.render.replacements import apply_replacement
 from reconciler.render.resources import make_items, string_annotations
-from reconciler.render.schema import BUILTIN, SchemaTable
+from reconciler.render.scalars import plain
+from reconciler.render.schema import BUILTIN, OPENAPI_VERSION, SchemaTable, parse_openapi
 from reconciler.render.selector import select
 from reconciler.render.sources import Reads, Sources
 from reconciler.render.transformers import (
@@ -106,6 +110,10 @@ class Build:
         self._memo: Memo = {} if memo is None else memo
         self._schemas: SchemaTable = BUILTIN()
         self._chain: list[str] = []
+        self._options: tuple[str, ...] = ()
+        self._folder = ""
+        self._custom_schema = False
+        self._has_items = False
 
     def run(self, root: str) -> list[Item]:
         """Return the finished resources of a directory, in output order.
@@ -114,6 +122,10 @@ class Build:
             InputError: The directory cannot be built.
         """
         kustomization = self._sources.kustomization(root)
+        self._options = kustomization.build_metadata
+        if self._options or kustomization.openapi:
+            self._memo = {}  # what such a build makes of a base is of no use to others
+        self._use_schema(kustomization, root)
         accumulated = Accumulated()
         with self._inside(root):
             self._accumulate(kustomization, root, accumulated)
@@ -147,8 +159,58 @@ class Build:
             for item in items:
                 set_entries(item, {"app.kubernetes.io/managed-by": _MANAGED_BY}, [_LABELS_PATH])
         for item in items:
+            annotate(item, self._options)
             string_annotations(item)
         return items
+
+    def _use_schema(self, kustomization: Kustomization, root: str) -> None:
+        """Use the OpenAPI document that a kustomization names; the first one counts."""
+        openapi = kustomization.openapi
+        if not openapi:
+            return
+        with self._located(kustomization.path, ("openapi",)):
+            path, version = openapi.get("path"), openapi.get("version")
+            document = None
+            if path is not None:
+                full = self._sources.file(root, path, kustomization.path, ("openapi", "path"))
+                document = self._sources.config(full)
+            if self._custom_schema:
+                return
+            if path is None:
+                if version and version != OPENAPI_VERSION:
+                    raise RenderError(
+                        f"expected the OpenAPI version {OPENAPI_VERSION}, found {version!r}", code="openapi"
+                    )
+                self._custom_schema = bool(version)
+                return
+            if version is not None:
+                raise RenderError("expected either version or path, found both", code="openapi")
+            table = parse_openapi(document)
+            self._custom_schema = True
+            self._schemas = self._schemas.with_kinds(table) if self._has_items else table
+
+    def _note_transformer(
+        self, into: Accumulated, kustomization: Kustomization, kind: str, plugin: Item | None = None
+    ) -> None:
+        """Note for `buildMetadata` that a transformer ran."""
+        if not self._options:
+            return
+        mark = configured(self._folder, kustomization.path, kind, plugin)
+        for item in into.items:
+            if item.origin is None:
+                item.origin = mark
+            else:
+                item.transformations = (*item.transformations, mark)
+
+    @contextmanager
+    def _in_folder(self, path: str) -> Iterator[None]:
+        """Build what another path names, seen from the directory where the build began."""
+        before = self._folder
+        self._folder = posixpath.normpath(posixpath.join(before, path)) if self._options else ""
+        try:
+            yield
+        finally:
+            self._folder = before
 
     @contextmanager
     def _inside(self, root: str) -> Iterator[None]:
@@ -200,7 +262,16 @@ class Build:
         self._generate(kustomization, root, into)
         for number, path in enumerate(kustomization.components):
             self._component(kustomization, root, path, ("components", number), into)
+        transformers = self._plugins(kustomization, root, "transformers", kustomization.transformers)
         self._transform(kustomization, root, into)
+        for where, plugin in transformers:
+            with self._changing(into, kustomization.path, where, patch=None):
+                self._run(plugin, kustomization, root, where, into)
+            self._note_transformer(into, kustomization, plugin.kind, plugin.item)
+        validators = self._plugins(kustomization, root, "validators", kustomization.validators)
+        for where, plugin in validators:
+            with self._located(kustomization.path, where):
+                self._validate(plugin, kustomization, root, where, into)
         for var in kustomization.vars:
             with self._located(kustomization.path, var.at):
                 mark_sources(into.items, (var,))
@@ -241,6 +312,10 @@ class Build:
                 return
         full = self._sources.file(root, path, owner, where)
         items = [item.copy() for item in self._file_items(full)]
+        self._has_items = True
+        if self._options:
+            for item in items:
+                item.origin = from_file(self._folder, path)
         with self._located(owner, where):
             self._append(into, items)
 
@@ -316,10 +391,13 @@ class Build:
                 code="component",
                 hint="list it under components",
             )
-        remembered = self._memo.get(full)
+        remembered = None if self._options else self._memo.get(full)
         if remembered is None:
-            remembered = self._build_base(kustomization, full)
-            self._memo[full] = remembered
+            self._use_schema(kustomization, full)
+            with self._in_folder(path):
+                remembered = self._build_base(kustomization, full)
+            if not self._custom_schema:
+                self._memo[full] = remembered
         else:
             self._sources.note(remembered.reads)
         self._append(into, [item.copy() for item in remembered.items])
@@ -355,7 +433,8 @@ class Build:
                     code="component",
                     hint="list it under resources, or give it kind: Component",
                 )
-        with self._inside(full):
+        self._use_schema(component, full)
+        with self._inside(full), self._in_folder(path):
             self._accumulate(component, full, into)
 
     def _add_vars(self, into: Accumulated, variables: Any) -> None:
@@ -374,9 +453,151 @@ class Build:
             for args in entries:
                 with self._located(kustomization.path, args.at):
                     item = make(args, self._loader(kustomization, root, args))
+                    if self._options:
+                        kind = "ConfigMapGenerator" if make is make_config_map else "SecretGenerator"
+                        item.origin = configured(self._folder, kustomization.path, kind)
                     if self._keeps_history:
                         item.history = (Change(kustomization.path, args.at, None, item.body),)
                     self._absorb(into, item)
+
+        for at, plugin in self._plugins(kustomization, root, "generators", kustomization.generators):
+            with self._located(kustomization.path, at):
+                load = self._load(kustomization, root, at)
+                item = generate(plugin, _contents(load))
+                if self._options:
+                    item.origin = configured(self._folder, kustomization.path, plugin.kind, plugin.item)
+                if self._keeps_history:
+                    item.history = (Change(kustomization.path, at, None, item.body),)
+                self._absorb(into, item)
+
+    # Plugins
+
+    def _plugins(
+        self, kustomization: Kustomization, root: str, field_name: str, entries: tuple[str, ...]
+    ) -> list[tuple[tuple[str | int, ...], Plugin]]:
+        """Return the plugins that the entries of a field configure; an entry is a path or the text itself."""
+        result: list[tuple[tuple[str | int, ...], Plugin]] = []
+        inline: list[tuple[tuple[str | int, ...], Item]] = []
+        named: list[tuple[tuple[str | int, ...], Item]] = []
+        for number, entry in enumerate(entries):
+            where: tuple[str | int, ...] = (field_name, number)
+            items = self._inline_items(entry, kustomization.path)
+            if items is not None:
+                inline.extend((where, item) for item in items)
+                if self._options:
+                    for item in items:
+                        item.origin = from_file(self._folder, posixpath.basename(kustomization.path))
+                continue
+            gathered = Accumulated()
+            self._resource(kustomization, root, entry, where, gathered)
+            named.extend((where, item) for item in gathered.items)
+        for where, item in (*inline, *named):
+            with self._located(kustomization.path, where):
+                result.append((where, read_plugin(item, generator=field_name == "generators")))
+        return result
+
+    def _inline_items(self, text: str, path: str) -> list[Item] | None:
+        if "\n" not in text and ":" not in text:
+            return None
+        try:
+            return make_items(read_documents(text, path, self._styles), path)
+        except (RenderError, DocumentError):
+            return None
+
+    def _load(
+        self, kustomization: Kustomization, root: str, where: tuple[str | int, ...]
+    ) -> Callable[[str], tuple[str, bytes]]:
+        return lambda path: self._sources.load(root, path, kustomization.path, where)
+
+    def _run(
+        self,
+        plugin: Plugin,
+        kustomization: Kustomization,
+        root: str,
+        where: tuple[str | int, ...],
+        into: Accumulated,
+    ) -> None:
+        """Run a transformer."""
+        if transform(plugin, into.items, self._styles):
+            return
+        fields = plugin.fields
+        match plugin.kind:
+            case "ValueAddTransformer":
+
+                def load(path: str) -> Any:
+                    return self._sources.config(self._sources.file(root, path, kustomization.path, where))
+
+                add_values(plugin, into.items, self._styles, root, load)
+            case "PatchTransformer":
+                options = fields.get("options", {})
+                entry = PatchEntry(
+                    fields.get("path", ""),
+                    fields.get("patch", ""),
+                    fields.get("target"),
+                    options.get("allowNameChange", False),
+                    options.get("allowKindChange", False),
+                    where,
+                )
+                self._apply_patch(into, kustomization.path, entry, self._patch(kustomization, root, entry))
+            case "PatchJson6902Transformer":
+                entry = PatchEntry(
+                    fields.get("path", ""), fields.get("jsonOp", ""), fields.get("target"), at=where
+                )
+                operations = self._json_patch(kustomization, root, entry)
+                for item in select(into.items, entry.target or _no_target()):
+                    apply_json_patch(item, operations)
+            case "PatchStrategicMergeTransformer":
+                self._merge_all(plugin, kustomization, root, where, into)
+            case "ReplacementTransformer":
+                for each in fields.get("replacements", ()):
+                    for replacement in self._replacements(kustomization, root, each):
+                        apply_replacement(into.items, replacement, self._styles)
+            case _:
+                raise RenderError(f"expected a transformer, found {plugin.kind}", code="plugin")
+
+    def _merge_all(
+        self,
+        plugin: Plugin,
+        kustomization: Kustomization,
+        root: str,
+        where: tuple[str | int, ...],
+        into: Accumulated,
+    ) -> None:
+        patches: list[Item] = []
+        for path in plugin.fields.get("paths", ()):
+            inline = self._inline_items(path, kustomization.path)
+            if inline is not None:
+                patches.extend(inline)
+            else:
+                patches.extend(self._file_items(self._sources.file(root, path, kustomization.path, where)))
+        text = plugin.fields.get("patches", "")
+        if text:
+            patches.extend(
+                make_items(read_documents(text, kustomization.path, self._styles), kustomization.path)
+            )
+        if not patches:
+            raise RenderError("expected patches, found none", code="bad-patch")
+        for patch in patches:
+            self._merge_into(into, patch, [find_target(into.items, patch)])
+
+    def _validate(
+        self,
+        plugin: Plugin,
+        kustomization: Kustomization,
+        root: str,
+        where: tuple[str | int, ...],
+        into: Accumulated,
+    ) -> None:
+        """Run a validator: a transformer that may change nothing but one label."""
+        before = {item.key(): item.body for item in into.items}
+        labelled = {item.key() for item in into.items if item.labels}
+        self._run(plugin, kustomization, root, where, into)
+        after = {item.key(): _without_validated_by(item) for item in into.items}
+        marked = {item.key() for item in into.items if "validated-by" in item.labels}
+        if plain(before) != plain(after) or marked & labelled:
+            raise RenderError(
+                f"expected the validator {plugin.kind} to change nothing, found changes", code="plugin"
+            )
 
     def _loader(self, kustomization: Kustomization, root: str, args: GeneratorArgs) -> Any:
         return lambda path: self._sources.load(root, path, kustomization.path, args.at)[1]
@@ -413,6 +634,9 @@ class Build:
                 hint="set behavior: merge or behavior: replace",
             )
         old = into.items[matches[0]]
+        if item.behavior == "merge" and old.origin is not None:
+            item.origin = old.origin
+        item.transformations = old.transformations
         merge_generated(item, old, with_data=item.behavior == "merge")
         if self._keeps_history:
             made = item.history[-1]
@@ -437,23 +661,31 @@ class Build:
             for patch in parsed:
                 with self._changing(into, path, where, patch=patch):
                     self._merge_into(into, patch, [find_target(into.items, patch)])
+        if merges:
+            self._note_transformer(into, kustomization, "PatchStrategicMergeTransformer")
         for entry, patch_text in patches:
             self._apply_patch(into, path, entry, patch_text)
+            self._note_transformer(into, kustomization, "PatchTransformer")
         self._set_fields(kustomization, into)
         for entry, operations in json_patches:
             with self._changing(into, path, entry.at, operations=operations):
                 for item in select(into.items, entry.target or _no_target()):
                     apply_json_patch(item, operations)
+            self._note_transformer(into, kustomization, "PatchJson6902Transformer")
         for rule in kustomization.replicas:
             with self._changing(into, path, rule.at):
                 apply_replicas(into.items, rule, into.config.replicas)
+            self._note_transformer(into, kustomization, "ReplicaCountTransformer")
         for image in kustomization.images:
             with self._changing(into, path, image.at):
                 apply_images(into.items, image, into.config.images, self._styles)
+            self._note_transformer(into, kustomization, "ImageTagTransformer")
         for each in kustomization.replacements:
             with self._changing(into, path, each.at):
                 for replacement in self._replacements(kustomization, root, each):
                     apply_replacement(into.items, replacement, self._styles)
+        if kustomization.replacements:
+            self._note_transformer(into, kustomization, "ReplacementTransformer")
 
     def _replacements(
         self, kustomization: Kustomization, root: str, entry: Replacement
@@ -477,21 +709,29 @@ class Build:
         path, config = kustomization.path, into.config
         with self._changing(into, path, ("namespace",)):
             apply_namespace(into.items, kustomization.namespace, config)
+        if kustomization.namespace:
+            self._note_transformer(into, kustomization, "NamespaceTransformer")
         if kustomization.name_prefix:
             with self._changing(into, path, ("namePrefix",)):
                 apply_prefix(into.items, kustomization.name_prefix, config.name_prefix, self._styles)
+            self._note_transformer(into, kustomization, "PrefixTransformer")
         if kustomization.name_suffix:
             with self._changing(into, path, ("nameSuffix",)):
                 apply_suffix(into.items, kustomization.name_suffix, config.name_suffix, self._styles)
+            self._note_transformer(into, kustomization, "SuffixTransformer")
         for label in kustomization.labels:
             with self._changing(into, path, label.at):
                 self._set_entries(into, label.pairs, _label_specs(label, config))
+            self._note_transformer(into, kustomization, "LabelTransformer")
         if kustomization.common_labels:
             with self._changing(into, path, ("commonLabels",)):
                 self._set_entries(into, kustomization.common_labels, config.common_labels)
+        if kustomization.labels or kustomization.common_labels:
+            self._note_transformer(into, kustomization, "LabelTransformer")
         if kustomization.common_annotations:
             with self._changing(into, path, ("commonAnnotations",)):
                 self._set_entries(into, kustomization.common_annotations, config.common_annotations)
+            self._note_transformer(into, kustomization, "AnnotationsTransformer")
 
     def _set_entries(self, into: Accumulated, entries: Any, specs: tuple[FieldSpec, ...]) -> None:
         if not entries:
@@ -607,6 +847,20 @@ class Build:
         ]
         into.items = []
         self._append(into, kept)
+
+
+def _without_validated_by(item: Item) -> dict[str, Any]:
+    if "validated-by" not in item.labels:
+        return item.body
+    copy = item.copy()
+    copy.set_metadata(
+        "labels", {key: value for key, value in item.labels.items() if key != "validated-by"} or None
+    )
+    return copy.body
+
+
+def _contents(load: Callable[[str], tuple[str, bytes]]) -> Callable[[str], bytes]:
+    return lambda path: load(path)[1]
 
 
 def _no_target() -> Any:

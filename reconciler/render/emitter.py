@@ -15,7 +15,7 @@ from typing import Any
 from reconciler.render.scalars import NullText, resolve_legacy
 from reconciler.render.timestamps import timestamp
 
-__all__ = ["format_float", "format_go_float", "format_json_float", "to_yaml", "write_document"]
+__all__ = ["format_float", "format_go_float", "format_json_float", "scalar_text", "to_yaml", "write_document"]
 
 _WIDTH = 80
 _MAX_SIMPLE_KEY = 128
@@ -203,6 +203,11 @@ def _write_text(put: Callable[[str], None], text: str, column: int, indent: int)
         shown = _UNICODE_BREAKS.sub(rf"\g<0>{' ' * indent}", shown)
     put(shown)
     put("\n")
+
+
+def scalar_text(text: str) -> str:
+    """Return a string of one line as a scalar, in quotes where it needs them."""
+    return _inline(text)
 
 
 def _inline(text: str) -> str:

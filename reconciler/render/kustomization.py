@@ -245,6 +245,13 @@ def _string(value: Any, at: Path) -> str:
     raise FieldError(f"expected a string, found {_shown(value)}", field=at, hint=hint)
 
 
+def _text(value: Any, at: Path) -> str:
+    """Return a string; numbers and booleans are taken as they are written."""
+    if isinstance(value, bool | int | float):
+        return text_of(value)
+    return _string(value, at)
+
+
 def _boolean(value: Any, at: Path) -> bool:
     if value is None:
         return False
@@ -284,6 +291,12 @@ def _string_map(value: Any, at: Path) -> dict[str, str]:
     return {name: _string(child, (*at, name)) for name, child in value.items()}
 
 
+def _text_map(value: Any, at: Path) -> dict[str, str]:
+    if isinstance(value, dict):
+        return {name: _text(child, (*at, name)) for name, child in value.items()}
+    return _string_map(value, at)
+
+
 def _any(value: Any, at: Path) -> Any:  # noqa: ARG001 - the signature of a decoder
     return value
 
@@ -291,7 +304,8 @@ def _any(value: Any, at: Path) -> Any:  # noqa: ARG001 - the signature of a deco
 class _Fields:
     """Decodes a map with known fields; letters' case is ignored, as Go's JSON decoder does."""
 
-    def __init__(self, what: str, fields: Mapping[str, Decoder]) -> None:
+    def __init__(self, what: str, fields: Mapping[str, Decoder], *, strict: bool = True) -> None:
+        self._strict = strict
         self._what = what
         self._fields = fields
         self._folded = {name.lower(): name for name in fields}
@@ -305,6 +319,8 @@ class _Fields:
         for key, child in value.items():
             name = key if key in self._fields else self._folded.get(key.lower())
             if name is None:
+                if not self._strict:
+                    continue
                 close = get_close_matches(key, self._fields, n=1)
                 hint = f"did you mean {close[0]}?" if close else ""
                 raise FieldError(
@@ -369,9 +385,44 @@ def _name_reference(value: Any, at: Path) -> NameReference:
 decode_name_references: Decoder = _list_of(_name_reference)
 
 
-def known_fields(what: str, fields: Mapping[str, Decoder]) -> Decoder:
-    """Return a decoder of a map with known fields."""
-    return _Fields(what, fields)
+def known_fields(what: str, fields: Mapping[str, Decoder], *, strict: bool = True) -> Decoder:
+    """Return a decoder of a map with known fields; others are errors, or ignored where it is not strict."""
+    return _Fields(what, fields, strict=strict)
+
+
+def plugin_fields() -> dict[str, dict[str, Decoder]]:
+    """Return the fields of the built-in plugins, by kind."""
+    specs: dict[str, Decoder] = {"fieldSpecs": decode_field_specs}
+    metadata = _Fields("metadata", {"name": _text, "namespace": _text}, strict=False)
+    generator: dict[str, Decoder] = {**_generator_fields, "metadata": metadata}
+    return {
+        "ConfigMapGenerator": generator,
+        "SecretGenerator": {**generator, "type": _text},
+        "AnnotationsTransformer": {**specs, "annotations": _text_map},
+        "LabelTransformer": {**specs, "labels": _text_map},
+        "NamespaceTransformer": {
+            **specs,
+            "metadata": metadata,
+            "unsetOnly": _boolean,
+            "setRoleBindingSubjects": _text,
+        },
+        "PrefixTransformer": {**specs, "prefix": _text},
+        "SuffixTransformer": {**specs, "suffix": _text},
+        "PrefixSuffixTransformer": {**specs, "prefix": _text, "suffix": _text},
+        "ImageTagTransformer": {**specs, "imageTag": _image},
+        "ReplicaCountTransformer": {**specs, "replica": _replica},
+        "PatchTransformer": {
+            "path": _text,
+            "patch": _text,
+            "target": _selector,
+            "options": _patch_options,
+        },
+        "PatchJson6902Transformer": {"path": _text, "jsonOp": _text, "target": _selector},
+        "PatchStrategicMergeTransformer": {"paths": _strings, "patches": _text},
+        "ReplacementTransformer": {"replacements": _list_of(_replacement)},
+        "ValueAddTransformer": {"value": _text, "targets": decode_value_targets, "targetFilePath": _text},
+        "HashTransformer": {},
+    }
 
 
 _options_fields = _Fields(
@@ -579,6 +630,29 @@ def decode_replacements(value: Any) -> tuple[Replacement, ...]:
         return (one(value, ()),)
     raise FieldError(f"expected a replacement or a list of them, found {_shown(value)}", field=())
 
+
+@dataclass(frozen=True, slots=True)
+class ValueTarget:
+    """One target of a ValueAddTransformer."""
+
+    selector: Selector | None
+    field_path: str
+    position: int
+
+
+_value_target_fields = _Fields(
+    "a target",
+    {"selector": _selector, "fieldPath": _text, "filePathPosition": _integer},
+    strict=False,
+)
+
+
+def _value_target(value: Any, at: Path) -> ValueTarget:
+    found = _value_target_fields(value, at)
+    return ValueTarget(found.get("selector"), found.get("fieldPath", ""), found.get("filePathPosition", 0))
+
+
+decode_value_targets: Decoder = _list_of(_value_target)
 
 _object_fields = _Fields("an objref", {**_IDENTITY, "apiVersion": _string})
 _var_fields = _Fields(

@@ -42,8 +42,6 @@ BUILD_ANNOTATIONS = frozenset(
         "config.kubernetes.io/path",
         "config.kubernetes.io/index",
         "config.k8s.io/id",
-        "config.kubernetes.io/origin",
-        "alpha.config.kubernetes.io/transformations",
     ]
 )
 

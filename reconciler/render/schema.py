@@ -12,7 +12,12 @@ from functools import cache
 from importlib import resources
 from typing import Any, TypeAlias
 
-__all__ = ["BUILTIN", "ListMerge", "Schema", "SchemaTable", "is_cluster_scoped"]
+from reconciler.errors import RenderError
+
+__all__ = ["BUILTIN", "ListMerge", "Schema", "SchemaTable", "is_cluster_scoped", "parse_openapi"]
+
+#: The one version of the OpenAPI document that is built in.
+OPENAPI_VERSION = "v1.21.2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +55,62 @@ class SchemaTable:
         self._kinds = kinds
         self.cluster_scoped = cluster_scoped
 
+    def with_kinds(self, other: SchemaTable) -> SchemaTable:
+        """Return a table of the kinds of both; `other` wins."""
+        return SchemaTable({**self._kinds, **other._kinds}, self.cluster_scoped)
+
     def of(self, api_version: Any, kind: Any) -> Schema | None:
         """Return what is known of a kind, or None."""
         return self._kinds.get(f"{api_version}/{kind}")
+
+
+def parse_openapi(document: Any) -> SchemaTable:
+    """Return the schemas of an OpenAPI document, as `openapi: {path}` of a kustomization names one.
+
+    Raises:
+        RenderError: It holds no definitions.
+    """
+    found = document.get("definitions") if isinstance(document, dict) else None
+    if not isinstance(found, dict):
+        raise RenderError("expected a map of definitions, found none", code="openapi")
+    schemas = {name: Schema({}) for name in found}
+
+    def target(schema: Any) -> Schema | None:
+        reference = schema.get("$ref") if isinstance(schema, dict) else None
+        return schemas.get(str(reference).removeprefix("#/definitions/")) if reference else None
+
+    def inline(schema: Any) -> Schema | None:
+        known = target(schema)
+        if known is not None or not isinstance(schema, dict) or "properties" not in schema:
+            return known
+        made = Schema({})
+        fill(made, schema)
+        return made
+
+    def fill(into: Schema, definition: Any) -> None:
+        properties = definition.get("properties") if isinstance(definition, dict) else None
+        for field, schema in (properties or {}).items():
+            if not isinstance(schema, dict):
+                continue
+            if "merge" in str(schema.get("x-kubernetes-patch-strategy", "")).split(","):
+                keys = schema.get("x-kubernetes-list-map-keys")
+                key = schema.get("x-kubernetes-patch-merge-key")
+                names = tuple(keys) if isinstance(keys, list) else ((key,) if key else ())
+                into.fields[field] = ListMerge(names, inline(schema.get("items")))
+            else:
+                below = inline(schema)
+                if below is not None:
+                    into.fields[field] = below
+
+    for name, definition in found.items():
+        fill(schemas[name], definition)
+    kinds = {}
+    for name, definition in found.items():
+        marks = definition.get("x-kubernetes-group-version-kind") if isinstance(definition, dict) else None
+        for mark in marks if isinstance(marks, list) else []:
+            group = f"{mark['group']}/" if mark.get("group") else ""
+            kinds[f"{group}{mark.get('version', '')}/{mark.get('kind', '')}"] = schemas[name]
+    return SchemaTable(kinds, frozenset())
 
 
 def _load() -> SchemaTable:
