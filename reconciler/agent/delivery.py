@@ -85,6 +85,7 @@ class Delivery:
         self._log = log
         self._backoff = Backoff(first=_FIRST_RETRY, most=_LAST_RETRY, rng=rng)
         self._news = Signal()
+        self._retry = Signal()
         self._stop = Signal()
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
 
@@ -94,6 +95,11 @@ class Delivery:
 
     def notify(self) -> None:
         """Say that there may be something to send."""
+        self._news.set()
+
+    def retry(self) -> None:
+        """Say that the link seems to be back, so that waiting longer is of no use."""
+        self._retry.set()
         self._news.set()
 
     def stop(self) -> None:
@@ -106,12 +112,13 @@ class Delivery:
         while not self._stop.is_set():
             if delay:
                 # A sink that fails is left alone until its time has come, whatever is new.
-                wait([self._stop], delay)
+                wait([self._stop, self._retry], delay)
             else:
                 wait([self._stop, self._news], 86400.0)
             if self._stop.is_set():
                 return
             self._news.clear()
+            self._retry.clear()
             delay = self._send()
 
     def _send(self) -> float:

@@ -93,6 +93,8 @@ class Agent:
         self._interval = settings.interval or _DEFAULT_INTERVAL
         self._known = ""
         self._nothing_new = False
+        self._cut_off = False
+        self._delivery: Delivery | None = None
         self._failures = 0
 
     def close(self) -> None:
@@ -150,20 +152,19 @@ class Agent:
     def run(self) -> int:
         """Sync until it is told to stop."""
         with ExitStack() as stack:
-            delivery: Delivery | None = None
             if self._sink is not None:
-                delivery = Delivery(
+                self._delivery = Delivery(
                     self._settings.state, self._sink, clock=self._clock, log=self._log, rng=self._rng
                 )
-                delivery.start()
-                stack.callback(delivery.stop)
+                self._delivery.start()
+                stack.callback(self._delivery.stop)
             path = local_path(self._settings.repository)
             if path is not None:
                 watch = RepositoryWatch(path, self._settings.branch, self._nudge)
                 watch.start()
                 stack.callback(watch.stop)
             try:
-                self._loop(delivery)
+                self._loop()
             except Cancelled:
                 self._log.info("stopped in the middle of a sync; the next start goes on from here")
             else:
@@ -173,7 +174,7 @@ class Agent:
                 signal.setitimer(signal.ITIMER_REAL, 0)
         return 0
 
-    def _loop(self, delivery: Delivery | None) -> None:
+    def _loop(self) -> None:
         now = self._clock.monotonic()
         poll = drift = now
         beat = now + jittered(self._settings.heartbeat_interval, self._rng)
@@ -200,8 +201,9 @@ class Agent:
             if now >= beat:
                 self._guarded(self._heartbeat)
                 beat = self._clock.monotonic() + jittered(self._settings.heartbeat_interval, self._rng)
-            if delivery is not None:
-                delivery.notify()
+            if urgent and self._delivery is not None:
+                self._delivery.retry()
+            self._announce()
 
     def _drift_delay(self) -> float:
         return jittered(self._settings.drift_interval, self._rng)
@@ -213,8 +215,9 @@ class Agent:
                 self._backoff.succeeded()
                 return jittered(self._interval, self._rng)
             case Ending.FAILED | Ending.UNREACHABLE:
-                # What failed is looked at again, although its commit is known.
-                self._known = ""
+                if not self._cut_off:
+                    # What failed is looked at again, although its commit is known.
+                    self._known = ""
                 return max(self._backoff.failed(), min(self._interval, _FIRST_RETRY))
 
     def _guarded(self, step: Callable[[], Ending]) -> Ending:
@@ -264,6 +267,10 @@ class Agent:
 
     def _remember(self, assessment: Assessment, ending: Ending) -> None:
         self._nothing_new = isinstance(assessment, Unchanged | Unavailable)
+        if self._cut_off and not isinstance(assessment, Unavailable) and self._delivery is not None:
+            # Where the repository is back, the hub mostly is too.
+            self._delivery.retry()
+        self._cut_off = isinstance(assessment, Unavailable)
         if isinstance(assessment, Allowed) and self._settings.interval is None:
             self._interval = assessment.revision.sync.interval
         if not isinstance(assessment, Unavailable) and ending in {Ending.FINE, Ending.REFUSED}:
@@ -278,6 +285,7 @@ class Agent:
             open_target=self._open_target,
             sleep=self._sleep,
             check_stop=self._check_stop,
+            announce=self._announce,
         )
 
     def _state(self) -> StateStore:
@@ -349,6 +357,10 @@ class Agent:
         if self._target is None or self._target[0] != key:
             self._target = (key, open_target(facts, revision))
         return self._target[1]
+
+    def _announce(self) -> None:
+        if self._delivery is not None:
+            self._delivery.notify()
 
     def _sleep(self, seconds: float) -> None:
         if wait([self._stop], seconds):

@@ -49,6 +49,7 @@ class Syncer:
         open_target: Gives the target of a revision.
         sleep: Waits, and raises to stop a sync.
         check_stop: Raises where the agent is to stop.
+        announce: Is told that there is something to send, before a sync that may take long.
     """
 
     site: str
@@ -58,6 +59,7 @@ class Syncer:
     open_target: Callable[[SiteRevision], Target]
     sleep: Callable[[float], None]
     check_stop: Callable[[], None]
+    announce: Callable[[], None] = lambda: None
 
     @property
     def records(self) -> Records:
@@ -187,6 +189,7 @@ class Syncer:
         if changes:
             counts = report.counts(change.action for change in changes)
             self.log.info("sync planned", commit=revision.commit, **counts)
+            self.announce()
 
     def _failed(self, revision: SiteRevision, earlier: Attempt, outcome: Outcome) -> Ending:
         """Go back where something was changed already; otherwise stay, and try again later."""

@@ -10,6 +10,9 @@ import pytest
 
 from tests.agent.rig import SITE, Rig, assert_contiguous, config_map, eventually, stop
 
+#: Each starts several real processes.
+pytestmark = pytest.mark.slow
+
 
 def test_one_sync_brings_the_site_to_the_revision_and_reports_it(rig: Rig) -> None:
     head = rig.repository.commit([config_map("a", "1"), config_map("b", "1")])

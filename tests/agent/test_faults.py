@@ -21,6 +21,9 @@ from reconciler.agent.worker import Request
 from reconciler.agent.worker_process import ask
 from tests.agent.rig import ROOT, Rig, assert_contiguous, config_map, eventually, stop
 
+#: Each starts several real processes.
+pytestmark = pytest.mark.slow
+
 
 def test_a_repository_that_was_never_reached_leaves_an_empty_site_and_a_reason(rig: Rig) -> None:
     shutil.rmtree(rig.repository.path)
