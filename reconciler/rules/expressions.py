@@ -24,6 +24,7 @@ _STRING = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _CHAIN = re.compile(r"(?<![\w.])([A-Za-z_]\w*+)((?:\s*\.\s*[A-Za-z_]\w*+(?!\s*\())*)")
+_PLAIN_CHAIN = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
 
 #: `native`, `pure`, or None for the platform's best.
 Engine = Literal["native", "pure"] | None
@@ -54,11 +55,13 @@ class Compiled:
         text: As written.
         program: What evaluates it.
         reads: What it may read.
+        chain: The steps, where it only names a field such as `workload.containers`; otherwise ().
     """
 
     text: str
     program: Program
     reads: Reads
+    chain: tuple[str, ...] = ()
 
 
 class Compiler:
@@ -83,6 +86,8 @@ class Compiler:
         """
         found = self._compiled.get(text)
         if found is None:
-            found = Compiled(text, self._environment.compile(text), reads(text))
+            steps = text.strip()
+            chain = tuple(steps.split(".")) if _PLAIN_CHAIN.match(steps) else ()
+            found = Compiled(text, self._environment.compile(text), reads(text), chain)
             self._compiled[text] = found
         return found

@@ -108,7 +108,7 @@ def _validate(
     if validation.for_each is None:
         items: Sequence[Any] = [None]
     else:
-        items = scope.evaluate(validation.for_each)
+        items = scope.items(validation.for_each)
         if not isinstance(items, list | tuple):
             raise CelEvaluationError(f"expected a list from forEach, found {type(items).__name__}")
     found = []
@@ -197,6 +197,7 @@ class _Scope:
         self._rule = rule
         self._subject = subject
         self._computed: dict[str, Any] = {}
+        self._known = SITE_WIDE | subject.values.keys() | {"params", "each", "variables"}
         self.each: Any = None
 
     def boolean(self, expression: Compiled) -> bool:
@@ -206,21 +207,33 @@ class _Scope:
             raise CelEvaluationError(f"expected true or false, found {type(value).__name__}")
         return value
 
+    def items(self, expression: Compiled) -> Any:
+        """Evaluate an expression that gives a list; one that only names a field needs no engine."""
+        if expression.chain:
+            value = self._value(expression, expression.chain[0])
+            for step in expression.chain[1:]:
+                value = value.get(step) if isinstance(value, Mapping) else None
+            if isinstance(value, list):
+                return value
+        return self.evaluate(expression)
+
     def evaluate(self, expression: Compiled) -> Any:
         """Evaluate an expression with exactly the variables that it may read."""
-        variables: dict[str, Any] = {}
-        for name in expression.reads:
-            if name == "params":
-                variables[name] = self._rule.parameters
-            elif name == "each":
-                variables[name] = self.each
-            elif name == "variables":
-                variables[name] = self._own(expression)
-            elif name in self._subject.values:
-                variables[name] = self._subject.values[name]
-            elif name in SITE_WIDE:
-                variables[name] = self._subject.site_value(name)
-        return expression.program.evaluate(variables)
+        known = (name for name in expression.reads if name in self._known)
+        return expression.program.evaluate({name: self._value(expression, name) for name in known})
+
+    def _value(self, expression: Compiled, name: str) -> Any:
+        match name:
+            case "params":
+                return self._rule.parameters
+            case "each":
+                return self.each
+            case "variables":
+                return self._own(expression)
+            case _ if name in self._subject.values:
+                return self._subject.values[name]
+            case _:
+                return self._subject.site_value(name)
 
     def _own(self, expression: Compiled) -> dict[str, Any]:
         wanted = expression.reads["variables"]

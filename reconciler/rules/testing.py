@@ -107,15 +107,21 @@ def run_tests(
 
 
 def _rules_of(tree: FileTree, path: str) -> list[Document]:
-    """Return the built-in rules and those that stand beside a test, which win."""
+    """Return the rules of the test's own file, else those beside it, which win over built-in ones."""
+    own_file = path.removesuffix(TEST_SUFFIX) + ".yaml"
+    if tree.entry_type(own_file) is EntryType.FILE and (found := _rules_in(tree, own_file)):
+        return found
     directory = path.rpartition("/")[0]
     beside: list[Document] = []
     for name in tree.list(directory):
         if name.endswith(".yaml") and not name.endswith(TEST_SUFFIX):
-            file = f"{directory}/{name}" if directory else name
-            beside += (d for d in load(tree.read(file), file) if as_mapping(d.value).get("kind") == KIND)
+            beside += _rules_in(tree, f"{directory}/{name}" if directory else name)
     own = {_name(document) for document in beside}
     return [*beside, *(d for d in builtin_documents() if _name(d) not in own)]
+
+
+def _rules_in(tree: FileTree, path: str) -> list[Document]:
+    return [d for d in load(tree.read(path), path) if as_mapping(d.value).get("kind") == KIND]
 
 
 def _name(document: Document) -> str:

@@ -69,6 +69,8 @@ def image_facts(
             lacking.setdefault(str(node.platform), []).append(node.name)
     facts = {
         "reference": text,
+        # For messages: a digest beside a tag says nothing to people.
+        "shown": f"{reference.name}:{reference.tag}" if reference.tag else text,
         "name": reference.name,
         "fullName": reference.normalized_name,
         "registry": reference.normalized_name.partition("/")[0],

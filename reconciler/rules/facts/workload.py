@@ -10,7 +10,7 @@ from typing import Any
 from reconciler.model.fieldpath import FieldPath, format_field_path
 from reconciler.model.resource import ResourceId
 from reconciler.rules.facts.admission import PodAdmission
-from reconciler.rules.facts.amounts import Amounts, add
+from reconciler.rules.facts.amounts import Amounts, add, is_extended
 from reconciler.rules.facts.image import ImageFacts, image_facts
 from reconciler.rules.facts.kinds import WorkloadKind
 from reconciler.rules.facts.locked import LockIndex
@@ -71,6 +71,9 @@ class WorkloadFacts:
         """The plain values that rules see as `workload`."""
         metadata = as_mapping(self.manifest.get("metadata"))
         pod = self.pod.spec
+        mounts = _volumes(pod, self.pod.path, "hostPath", "path", "path")
+        containers = [_container_values(container) for container in self.pod.containers]
+        running = [values for values in containers if values["type"] in {"container", "sidecar"}]
         return {
             **identity(self.id),
             "apiVersion": str(self.manifest.get("apiVersion") or ""),
@@ -91,7 +94,12 @@ class WorkloadFacts:
             "nodes": [node.name for node in self.candidates],
             "refusals": [{"node": node, "reason": reason} for node, reason in self.refusals],
             "runtimeClass": str(pod.get("runtimeClassName") or ""),
-            "hostPaths": _volumes(pod, self.pod.path, "hostPath", "path", "path"),
+            "running": running,
+            "extendedResources": sorted(
+                n for n, amount in self.pod.requests.items() if amount and is_extended(n)
+            ),
+            "devices": [mount for mount in mounts if mount["path"].startswith("/dev/")],
+            "hostPaths": [mount for mount in mounts if not mount["path"].startswith("/dev/")],
             "claims": _volumes(pod, self.pod.path, "persistentVolumeClaim", "claimName", "name"),
             "hostNamespaces": [
                 {"name": name, "fieldPath": format_field_path((*self.pod.path, name))}
@@ -101,7 +109,7 @@ class WorkloadFacts:
             "podLabels": self.pod_labels,
             "podPath": format_field_path(self.pod.path),
             "pod": pod,
-            "containers": [_container_values(container) for container in self.pod.containers],
+            "containers": containers,
             "images": [image.facts for image in self.images],
         }
 
