@@ -98,7 +98,8 @@ class RuleCompiler:
                 variables={name: found for name, found in variables.items() if found is not None},
                 exemptions=tuple((found, reason) for found, reason in exemptions if found is not None),
                 validations=tuple(validations),
-                reads=_site_reads(expressions),
+                reads=_reads_of(expressions, SITE_WIDE),
+                subject_reads=_reads_of(expressions, _OF_SCOPE[policy.scope]),
             ),
             (),
         )
@@ -184,10 +185,11 @@ def _refuse_cycles(
         before.add(variable.name)
 
 
-def _site_reads(expressions: Iterable[Compiled]) -> SiteReads:
+def _reads_of(expressions: Iterable[Compiled], names: frozenset[str]) -> SiteReads:
+    """Return which of some variables the expressions read, and at which paths."""
     found: dict[str, set[tuple[str, ...]]] = {}
     for compiled in expressions:
         for name, paths in compiled.reads.items():
-            if name in SITE_WIDE:
+            if name in names:
                 found.setdefault(name, set()).update(paths)
     return tuple((name, tuple(sorted(paths))) for name, paths in sorted(found.items()))

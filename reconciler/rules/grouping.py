@@ -6,16 +6,16 @@ the same are answered together, so that one look into the memo answers all of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
+from typing import Any
 
 from reconciler.rules.facts.workload import WorkloadFacts
 from reconciler.rules.judge import CompiledRule, SiteReads, Subject
 from reconciler.rules.matching import SiteMatch
 from reconciler.rules.policy import Scope
-from reconciler.rules.subjects import SiteSubjects
+from reconciler.rules.subjects import SiteSubjects, at, fingerprint
 
 __all__ = ["RuleGroup", "group_rules"]
 
@@ -32,12 +32,14 @@ class RuleGroup:
         scope: What they are asked about.
         sites: The sites that all of them are about.
         reads: The site-wide variables that they may read, and at which paths.
+        subject_reads: The same of the variables of their scope, of all rules together.
     """
 
     number: int
     scope: Scope
     sites: SiteMatch
     reads: SiteReads
+    subject_reads: SiteReads
     rules: tuple[CompiledRule, ...]
 
     def subjects(self, of: SiteSubjects) -> Iterator[tuple[Questions, Hashable]]:
@@ -50,7 +52,25 @@ class RuleGroup:
                     yield partial(self._about_object, of, number), key
             case Scope.WORKLOAD | Scope.IMAGE:
                 for workload in of.workloads:
-                    yield partial(self._about_workload, of, workload), id(workload)
+                    yield partial(self._about_workload, of, workload), self._key(of, workload)
+
+    def _key(self, of: SiteSubjects, workload: WorkloadFacts) -> Hashable:
+        """Return what the rules may see of a workload: two that look the same to them get the same answer."""
+        key: Hashable = of.share(("seen", self.number, id(workload)), partial(self._seen, workload))
+        return key
+
+    def _seen(self, workload: WorkloadFacts) -> Hashable:
+        parts: list[Any] = [
+            fingerprint([at(workload.values, path) for path in paths])
+            if name == "workload"
+            else fingerprint([at(workload.manifest, path) for path in paths])
+            for name, paths in self.subject_reads
+            if name != "image"
+        ]
+        if self.scope is Scope.IMAGE:
+            parts.append(fingerprint(workload.values["images"]))
+        matched = tuple(r.policy.subjects.matches(workload.id, workload.labels) for r in self.rules)
+        return (workload.id, workload.pod.path, matched, *parts)
 
     def _about_site(self, of: SiteSubjects) -> list[tuple[CompiledRule, Subject]]:
         subject = Subject({}, of.value)
@@ -89,12 +109,36 @@ class RuleGroup:
 def group_rules(rules: Sequence[CompiledRule]) -> tuple[RuleGroup, ...]:
     """Put rules together that can be answered together."""
     groups: dict[Hashable, list[CompiledRule]] = {}
-    numbers = count()
-    for rule in rules:
-        alone = rule.policy.scope is Scope.SITE
-        key = next(numbers) if alone else (rule.policy.scope, rule.policy.sites, rule.reads)
+    for number, rule in enumerate(rules):
+        policy = rule.policy
+        alone = policy.scope is Scope.SITE
+        key = number if alone else (policy.scope, policy.sites, rule.reads, _reads_metadata(rule))
         groups.setdefault(key, []).append(rule)
     return tuple(
-        RuleGroup(number, found[0].policy.scope, found[0].policy.sites, found[0].reads, tuple(found))
+        RuleGroup(
+            number=number,
+            scope=found[0].policy.scope,
+            sites=found[0].policy.sites,
+            reads=found[0].reads,
+            subject_reads=_united(rule.subject_reads for rule in found),
+            rules=tuple(found),
+        )
         for number, found in enumerate(groups.values())
     )
+
+
+def _reads_metadata(rule: CompiledRule) -> bool:
+    """Tell whether a rule may read labels or annotations, which differ more often than the rest."""
+    return any(
+        not path or path[0] in {"labels", "annotations", "metadata", "podLabels"}
+        for _, paths in rule.subject_reads
+        for path in paths
+    )
+
+
+def _united(all_reads: Iterable[SiteReads]) -> SiteReads:
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for reads in all_reads:
+        for name, paths in reads:
+            found.setdefault(name, set()).update(paths)
+    return tuple((name, tuple(sorted(paths))) for name, paths in sorted(found.items()))

@@ -40,6 +40,7 @@ class CompiledRule:
         severity: The fleet's severity for it, or None for its own.
         parameters: Values of its parameters.
         reads: The site-wide variables that it may read, and at which paths.
+        subject_reads: The same of the variables of its scope.
     """
 
     policy: SitePolicy
@@ -49,6 +50,7 @@ class CompiledRule:
     exemptions: tuple[tuple[Compiled, str], ...]
     validations: tuple[CompiledValidation, ...]
     reads: SiteReads
+    subject_reads: SiteReads = ()
 
     def severity_of(self, validation: Validation | None) -> Severity:
         """Return how bad it is when a validation fails."""

@@ -163,7 +163,7 @@ class RulePack:
         """Ask rules about every subject of a site; equal questions are asked once for all sites."""
         site_key = (group.number, *(subjects.key(name, paths) for name, paths in group.reads))
         for questions, key in group.subjects(subjects):
-            yield self.memo.share((key, site_key), partial(_answer, questions))
+            yield self.memo.share(("answer", key, site_key), partial(_answer, questions))
 
     def _fact_problems(self, subjects: SiteSubjects) -> list[Violation]:
         setting = self._fleet.rules.rules.get(FACTS_RULE, RuleSetting())

@@ -8,6 +8,7 @@ nothing else can be used again.
 from __future__ import annotations
 
 import marshal
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
@@ -31,7 +32,7 @@ from reconciler.rules.facts.scale import autoscalers
 from reconciler.rules.facts.usage import usage_values
 from reconciler.rules.facts.workload import OWNERSHIP_LABELS, WorkloadFacts, workload_facts
 
-__all__ = ["SiteSubjects", "SubjectMemo", "fingerprint"]
+__all__ = ["SiteSubjects", "SubjectMemo", "at", "fingerprint", "plain"]
 
 _MARSHAL_VERSION = 2  # the last without references, so that equal values give equal bytes
 
@@ -52,6 +53,7 @@ class SubjectMemo:
         self._locks: dict[int, tuple[ImagesLock | None, LockIndex]] = {}
         self.hits = 0
         self.misses = 0
+        self._made: Counter[Hashable] = Counter()
 
     def share(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return the value of a key, made once."""
@@ -59,10 +61,15 @@ class SubjectMemo:
             found = self._values[key]
         except KeyError:
             self.misses += 1
+            self._made[key[0] if isinstance(key, tuple) else key] += 1
             found = self._values[key] = make()
             return found
         self.hits += 1
         return found
+
+    def counted(self, what: str) -> int:
+        """Return how many values of one sort were made: `workload`, `answer`, `fit` ..."""
+        return self._made[what]
 
     def lock(self, lock: ImagesLock | None) -> LockIndex:
         """Return the index of a lock, made once."""
@@ -101,6 +108,10 @@ class SiteSubjects:
         self._lock = memo.lock(lock)
         self._kinds = kinds
 
+    def share(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what sites share by a key, made once."""
+        return self._memo.share(key, make)
+
     def value(self, name: str) -> Any:
         """Return what a site-wide variable holds."""
         match name:
@@ -135,7 +146,7 @@ class SiteSubjects:
         """Return a key of what a site-wide variable holds, at the paths that are read of it."""
         match name:
             case "site":
-                return tuple(fingerprint(_at(self._site_values, path)) for path in sorted(paths))
+                return tuple(fingerprint(at(self._site_values, path)) for path in sorted(paths))
             case "usage":
                 return (tuple(map(id, self.workloads)), id(self.nodes), self._budgets_key)
             case "workloads" | "images" | "fit" | "overlaps":
@@ -299,7 +310,8 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _at(value: Any, path: tuple[str, ...]) -> Any:
+def at(value: Any, path: tuple[str, ...]) -> Any:
+    """Return what stands at a path of mappings, or None."""
     for step in path:
         if not isinstance(value, Mapping) or step not in value:
             return None

@@ -420,3 +420,27 @@ def test_a_kind_that_the_fleet_names_is_a_workload_too() -> None:
         ("Rollout.argoproj.io/n/web", "30", ("spec", "template", "spec", "containers", 0, "image")),
         ("SpinApp.core.spinkube.dev/n/app", "2spin1", ("spec", "image")),
     ]
+
+
+def test_what_a_rule_does_not_read_of_a_workload_does_not_make_it_ask_again() -> None:
+    loaded = pack(
+        rule(scope="Workload", validations=[{"expression": "workload.replicas < 5", "message": "m"}])
+    )
+    for label in ("one", "two"):
+        review(loaded, {**POD, "metadata": {"name": "web", "namespace": "shop", "labels": {"a": label}}})
+
+    assert loaded.memo.counted("answer") == 1
+
+
+def test_what_a_rule_reads_of_a_workload_makes_it_ask_again() -> None:
+    reading = rule(
+        scope="Workload",
+        validations=[{"expression": "workload.labels['a'] == 'one'", "message": "m"}],
+    )
+    loaded = pack(reading)
+    found = [
+        len(review(loaded, {**POD, "metadata": {"name": "web", "labels": {"a": label}}}).violations)
+        for label in ("one", "two")
+    ]
+
+    assert found == [0, 1]
