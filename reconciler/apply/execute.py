@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from reconciler.apply.ledger import Ledger
 from reconciler.apply.recreate import immutable, probe
@@ -38,6 +38,7 @@ def execute(
     on_step: Callable[[Step], None] | None = None,
     save: Callable[[Inventory], None] | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    begun: Collection[ResourceId] = (),
 ) -> Outcome:
     """Carry out a plan and say what became of it.
 
@@ -52,6 +53,8 @@ def execute(
         save: Stores the inventory in the agent's own state; called before the target's is changed, possibly
             with what is stored already.
         sleep: Waits; may raise to stop the sync.
+        begun: What earlier runs of this revision set out to change, where they were broken off. There may be
+            nothing left to write of it, but its health still counts as that of something changed.
 
     Returns:
         What became of each change. Refusals are values.
@@ -74,6 +77,7 @@ def execute(
         on_step=on_step,
         save=save,
         sleep=sleep,
+        begun=frozenset(begun),
     )
     run.sync(plan)
     return ledger.outcome()
@@ -96,6 +100,7 @@ class _Run:
         on_step: Callable[[Step], None] | None,
         save: Callable[[Inventory], None] | None,
         sleep: Callable[[float], None],
+        begun: frozenset[ResourceId],
     ) -> None:
         self._ledger = ledger
         self._target = target
@@ -104,6 +109,7 @@ class _Run:
         self._on_step = on_step
         self._save = save
         self._sleep = sleep
+        self._begun = begun
         self._recreated: set[ResourceId] = set()
 
     def sync(self, plan: Plan) -> None:
@@ -252,6 +258,9 @@ class _Run:
                 if ledger.result(change.id).health is not None or change.live is None:
                     continue
                 was_healthy = self._healthy(change, change.live, awaited=False)
+                if change.id in self._begun and not was_healthy:
+                    waiting.append(change)
+                    continue
                 if not (ledger.changed and was_healthy and change.live.get("status")):
                     continue
                 if not self._healthy(change, self._read(change), awaited=True):
@@ -307,6 +316,7 @@ class _Run:
             pause = min(pause * 1.5, _SLOWEST_LOOK)
 
     def _healthy(self, change: Change, live: Manifest | None, *, awaited: bool) -> bool:
+        awaited = awaited or change.id in self._begun
         health: Health = self._target.assess(live)
         before = self._ledger.result(change.id).health
         self._ledger.see(change.id, health, awaited=awaited)

@@ -42,8 +42,12 @@ class Ledger:
         return Inventory(MappingProxyType(dict(sorted(self._entries.items()))))
 
     def expect(self, change: Change) -> None:
-        """Note that an object is about to be applied, with nothing known of what was applied."""
-        if change.resource is not None and change.id not in self._entries:
+        """Note that an object is about to be applied.
+
+        Nothing is claimed of what was applied until it is known: an agent that is stopped now, and that then
+        wants what was there before, must not take the object for unchanged.
+        """
+        if change.resource is not None:
             self._entries[change.id] = InventoryEntry(
                 change.id,
                 change.resource.api_version,

@@ -1,8 +1,9 @@
 """Whether an object is still what was applied.
 
 The API server records, for each field manager, the set of fields that it owns. When anybody else changes or
-removes a field of ours, the field leaves our set. So two digests answer "does it need a write?" without a
-request: that of the manifest we want, and that of the set of fields that was ours after the last apply.
+removes a field of ours, the field leaves our set; when we change one ourselves, the set's time changes. So
+two digests answer "does it need a write?" without a request: that of the manifest we want, and that of the
+set of fields that was ours after the last apply.
 """
 
 from __future__ import annotations
@@ -28,20 +29,29 @@ def manifest_digest(manifest: Manifest) -> str:
 
 
 def fields_digest(live: Manifest) -> str:
-    """Return the digest of the fields that are ours in a live object, or "" where none are."""
+    """Return the digest of the fields that are ours in a live object, or "" where none are.
+
+    It changes with the fields, and with the time at which we last changed a value of one.
+    """
+    entry = _ours(live)
+    return _digest([entry.get("apiVersion"), entry.get("fieldsV1"), entry.get("time")]) if entry else ""
+
+
+def _ours(live: Manifest) -> dict[str, Any]:
     for entry in (live.get("metadata") or {}).get("managedFields") or ():
         if (
             entry.get("manager") == FIELD_MANAGER
             and entry.get("operation") == "Apply"
             and not entry.get("subresource")
         ):
-            return _digest([entry.get("apiVersion"), entry.get("fieldsV1")])
-    return ""
+            return dict(entry)
+    return {}
 
 
 def same_object(live: Manifest, result: Manifest) -> bool:
     """Tell whether the result of a dry-run is what is there already, our ownership of its fields included."""
-    return fields_digest(live) == fields_digest(result) and _content(live) == _content(result)
+    fields, others = (_ours(manifest).get("fieldsV1") for manifest in (live, result))
+    return fields == others and _content(live) == _content(result)
 
 
 def _content(manifest: Manifest) -> dict[str, Any]:

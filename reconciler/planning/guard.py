@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from reconciler.model.plan import Hold
 from reconciler.model.resource import ResourceId
 
-__all__ = ["confirmation", "guard"]
+__all__ = ["confirmation", "guard", "guarded"]
 
 #: Kinds whose deletion takes data or other objects along.
 _GUARDED = frozenset(
@@ -29,6 +29,11 @@ def confirmation(id_: ResourceId) -> str:
     return f"{id_.kind}/{id_.namespace}/{id_.name}" if id_.namespace else f"{id_.kind}/{id_.name}"
 
 
+def guarded(id_: ResourceId) -> bool:
+    """Tell whether the deletion of an object takes data or other objects along."""
+    return (id_.group, id_.kind) in _GUARDED
+
+
 def guard(
     deletions: Sequence[ResourceId],
     *,
@@ -47,10 +52,10 @@ def guard(
     allowed = frozenset(confirmed)
     held = [id_ for id_ in deletions if not {confirmation(id_), str(id_)} & allowed]
     holds = []
-    guarded = tuple(id_ for id_ in held if (id_.group, id_.kind) in _GUARDED)
-    if guarded:
-        message = f"this revision would delete {_names(guarded)}, and what depends on them"
-        holds.append(Hold("prune-guarded", message, _hint(guarded), guarded))
+    precious = tuple(id_ for id_ in held if guarded(id_))
+    if precious:
+        message = f"this revision would delete {_names(precious)}, and what depends on them"
+        holds.append(Hold("prune-guarded", message, _hint(precious), precious))
     replaced = {(id_.group, id_.kind, id_.namespace, stem) for id_ in desired if (stem := _stem(id_.name))}
     counted = [
         id_ for id_ in deletions if (id_.group, id_.kind, id_.namespace, _stem(id_.name)) not in replaced

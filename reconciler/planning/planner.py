@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 from reconciler.model.plan import Action, Change, Hold, Inventory, InventoryEntry, Observed, Plan, Wave
 from reconciler.model.resource import Manifest, Resource, ResourceId
 from reconciler.model.site import SyncSettings
 from reconciler.planning import conventions
-from reconciler.planning.applyset import AGENT_NAMESPACE, applyset_id, part_of, with_label
+from reconciler.planning.applyset import applyset_id, part_of, with_label
 from reconciler.planning.digest import fields_digest, manifest_digest
 from reconciler.planning.guard import guard
 from reconciler.planning.normal import normal
-from reconciler.planning.ordering import Order, deletion_key, kind_rank, order
+from reconciler.planning.ordering import Order, kind_rank, order
 from reconciler.planning.ownership import foreign_owner
+from reconciler.planning.pruning import Rules, deletions
 from reconciler.planning.scope import defined_scopes, scoped
 
 __all__ = ["plan"]
 
 _CRD = "CustomResourceDefinition"
-
-
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    """What decides on single objects: the site's settings, its sets and the agent's own objects."""
-
-    policy: SyncSettings
-    ours: frozenset[str]
-    own: frozenset[ResourceId]
 
 
 def plan(
@@ -41,6 +33,7 @@ def plan(
     site: str,
     former_sites: Collection[str] = (),
     own: Collection[ResourceId] = (),
+    rollback: bool = False,
 ) -> Plan:
     """Return what a sync would do.
 
@@ -55,6 +48,8 @@ def plan(
         site: The site's name.
         former_sites: Names that the site had before; what they put there is taken over, not deleted.
         own: Objects that the agent itself consists of: applied last, never deleted.
+        rollback: Whether `desired` is what was good before a revision that failed. Then nothing holds the way
+            back: what belongs to somebody else by now, and what the guard would hold, is left as it is.
 
     Returns:
         The plan. What is wrong with the set or must not happen by mistake stands in its `holds`.
@@ -65,7 +60,7 @@ def plan(
     scopes = {**defined_scopes(wanted), **observed.scopes}
     resources = [with_label(scoped(normal(resource), scopes), owner) for resource in wanted]
     holds = _malformed(resources)
-    rules = _Rules(policy, ours, frozenset(own))
+    rules = Rules(policy, ours, frozenset(own), rollback=rollback)
     known = _known(observed, inventory, ours)
     by_id = {resource.id: resource for resource in resources}
     ordered = order(tuple(by_id.values()))
@@ -77,16 +72,16 @@ def plan(
             resource, observed.objects.get(id_), known.get(id_), rules, wave=ordered.positions[id_][0]
         )
         changes[id_] = change
-        if hold:
+        if hold and not rollback:
             holds.append(hold)
     changes = _staged(changes, ordered)
-    deletions = _deletions(by_id, observed, known, rules)
-    if not policy.decommission:
-        doomed = [change.id for change in deletions if change.action is Action.DELETE]
+    pruned = deletions(by_id, observed, known, rules)
+    if not policy.decommission and not rollback:
+        doomed = [change.id for change in pruned if change.action is Action.DELETE]
         holds.extend(guard(doomed, size=len(known), desired=by_id, confirmed=policy.confirm_deletes))
     return Plan(
         waves=_waves(changes.values(), ordered, rules.own),
-        deletions=deletions,
+        deletions=pruned,
         holds=tuple(holds),
         inventory=Inventory(MappingProxyType(known)),
     )
@@ -138,7 +133,7 @@ def _change(
     resource: Resource,
     live: Manifest | None,
     entry: InventoryEntry | None,
-    rules: _Rules,
+    rules: Rules,
     *,
     wave: int,
 ) -> tuple[Change, Hold | None]:
@@ -223,66 +218,3 @@ def _waves(changes: Iterable[Change], ordered: Order, own: Collection[ResourceId
         )
         for (_, wave, stage), group in sorted(groups.items())
     )
-
-
-def _deletions(
-    desired: Mapping[ResourceId, Resource],
-    observed: Observed,
-    known: Mapping[ResourceId, InventoryEntry],
-    rules: _Rules,
-) -> tuple[Change, ...]:
-    changes: list[Change] = []
-    for id_, entry in known.items():
-        if id_ in desired:
-            continue
-        live = observed.objects[id_]
-        wave = entry.wave
-        if not entry.digest:
-            try:
-                wave = conventions.wave(live)
-            except ValueError:
-                wave = 0
-        reason = _kept(id_, live, rules)
-        action = Action.SKIP if reason else Action.DELETE
-        changes.append(
-            Change(id_, action, reason=reason or "no longer among the site's objects", wave=wave, live=live)
-        )
-    staying = {*desired, *(change.id for change in changes if change.action is Action.SKIP)}
-    changes = [_with_its_content(change, staying) for change in changes]
-    return tuple(sorted(changes, key=lambda change: deletion_key(change.id, change.wave)))
-
-
-def _with_its_content(change: Change, staying: Collection[ResourceId]) -> Change:
-    """Keep a Namespace or CRD whose deletion would take along what stays."""
-    if change.action is not Action.DELETE:
-        return change
-    inside: list[ResourceId] = []
-    if (change.id.group, change.id.kind) == ("", "Namespace"):
-        inside = [id_ for id_ in staying if id_.namespace == change.id.name]
-    elif change.id.kind == _CRD and change.live is not None:
-        defined = defined_scopes([Resource(change.live)])
-        inside = [id_ for id_ in staying if (id_.group, id_.kind) in defined]
-    if not inside:
-        return change
-    return replace(change, action=Action.SKIP, reason=f"kept: {min(inside)} stays, and would go with it")
-
-
-def _kept(
-    id_: ResourceId,
-    live: Manifest,
-    rules: _Rules,
-) -> str:
-    """Return why an object that left the set stays at the target, or ""."""
-    agent = id_ in rules.own or (id_.kind, id_.name) in (
-        ("Namespace", AGENT_NAMESPACE),
-        (_CRD, "sites.wayside.dev"),
-    )
-    if agent:
-        return "kept: the agent itself needs it"
-    if foreign := foreign_owner(live, rules.ours):
-        return f"kept: it belongs to {foreign}"
-    if conventions.keeps(live):
-        return "kept: its annotation says that it is not pruned"
-    if not rules.policy.prune and not rules.policy.decommission:
-        return "kept: spec.sync.prune is false"
-    return ""

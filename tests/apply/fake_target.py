@@ -122,9 +122,11 @@ class FakeTarget:
         metadata["resourceVersion"] = old.get("resourceVersion", "")
         if live and "status" in live:
             merged["status"] = live["status"]
-        metadata["managedFields"] = [
-            {"manager": "wayside", "operation": "Apply", "fieldsV1": sorted(resource.manifest)}
-        ]
+        fields = {"manager": "wayside", "operation": "Apply", "fieldsV1": sorted(resource.manifest)}
+        managed: list[dict[str, Any]] = old.get("managedFields") or [{}]
+        metadata["managedFields"] = [fields | {"time": managed[0].get("time", "")}]
+        if merged != live:
+            metadata["managedFields"] = [fields | {"time": f"{self.cluster.writes} writes"}]
         return merged
 
     def read(self, id: ResourceId, api_version: str) -> Manifest | None:  # noqa: A002 - the port's word

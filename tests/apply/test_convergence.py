@@ -154,6 +154,27 @@ def test_what_is_wanted_all_along_is_never_deleted_and_what_is_not_ours_is_never
     assert not deleted & {str(resource.id) for resource in (*always, kept)}
 
 
+def test_going_back_to_what_was_before_a_sync_that_was_killed_is_a_change() -> None:
+    for lifetime in range(12):
+        agent = Agent(FakeCluster())
+        one, other = (obj("ConfigMap", "left", "n0", value, 0, keep=False) for value in (1, 2))
+        agent.sync([space("left"), one])
+        agent.sync([space("left"), other], lifetime=lifetime)
+        agent.sync([space("left"), one])
+        assert agent.cluster.objects[one.id]["data"] == {"value": "1"}
+
+
+def test_a_state_that_was_restored_from_an_old_copy_hides_no_change() -> None:
+    agent = Agent(FakeCluster())
+    one, other = (obj("ConfigMap", "left", "n0", value, 0, keep=False) for value in (1, 2))
+    agent.sync([space("left"), one])
+    copy = agent.state
+    agent.sync([space("left"), other])
+    agent.state = copy
+    agent.sync([space("left"), one])
+    assert agent.cluster.objects[one.id]["data"] == {"value": "1"}
+
+
 def test_every_single_point_of_death_in_a_first_sync_is_harmless() -> None:
     desired = [
         space("left"),

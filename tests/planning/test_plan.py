@@ -176,6 +176,26 @@ def test_an_object_that_is_there_and_nobodys_is_taken_and_the_plan_says_so() -> 
     assert "belonged to nobody" in found.changes[0].reason
 
 
+def test_nothing_holds_the_way_back_and_nothing_that_may_hold_data_is_deleted_on_it() -> None:
+    space = Resource({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "new"}})
+    there = [live(space), *(live(config(f"new-{n}", namespace="b")) for n in range(9))]
+    there.append(live(config("taken"), owner=applyset_id("other")))
+    good = [config("stays"), config("taken")]
+    assert planned(good, there).holds
+    observed = Observed(
+        {Resource(found).id: found for found in there},
+        Inventory({Resource(found).id: InventoryEntry(Resource(found).id, "v1", "") for found in there[:-1]}),
+        {("", "ConfigMap"): True, ("", "Namespace"): False},
+    )
+    back = plan(good, observed, Inventory(), SyncSettings(), site="store", rollback=True)
+    assert not back.holds
+    found = {change.id.name: change.action for change in back.changes}
+    assert found["new"] is Action.SKIP
+    assert found["taken"] is Action.SKIP
+    assert found["stays"] is Action.CREATE
+    assert sum(what is Action.DELETE for what in found.values()) == 9
+
+
 names = st.sampled_from("abcdef")
 sets = st.dictionaries(names, st.sampled_from(["1", "2"]), max_size=6)
 

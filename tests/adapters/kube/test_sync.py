@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -234,6 +235,19 @@ def test_what_somebody_changed_by_hand_is_put_back_and_what_they_added_stays(
     live = json.loads(control_plane.kubectl("-n", namespace, "get", "cm", "settings", "-o", "json"))
     assert live["data"] == {"colour": "blue", "size": "1", "more": "x"}
     assert not agent.sync(desired).changed
+
+
+def test_a_state_that_was_restored_from_an_old_copy_hides_no_change(
+    control_plane: Cluster, agent: Agent[KubeTarget], namespace: str
+) -> None:
+    agent.sync([config_map(namespace, "settings", colour="blue")])
+    copy = agent.inventory
+    time.sleep(1.1)  # the API server tells times of changes in whole seconds
+    agent.sync([config_map(namespace, "settings", colour="red")])
+    agent.inventory = copy
+    assert names(agent.sync([config_map(namespace, "settings", colour="blue")]), Action.UPDATE)
+    live = control_plane.kubectl("-n", namespace, "get", "cm", "settings", "-o", "jsonpath={.data.colour}")
+    assert live == "blue"
 
 
 def test_a_secret_that_somebody_changed_is_put_back_though_it_was_written_as_text(
