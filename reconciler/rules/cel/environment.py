@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from reconciler.errors import UsageError
 from reconciler.rules.cel.ast import Expr
+from reconciler.rules.cel.budget import EXCEEDED, runs_away
 from reconciler.rules.cel.checker import Checked, check
 from reconciler.rules.cel.errors import CelCompileError, CelEvaluationError, NeedsClusterError
 from reconciler.rules.cel.library.catalog import CATALOG
@@ -27,6 +28,11 @@ _SCALARS = frozenset({"bool", "string", "int", "double"})
 #: The newest minor version whose libraries are known.
 NEWEST = 37
 _OLDEST = 25
+
+PLAIN_MACROS = Macros(optionals=True, two_variables=True, sorting=True, bindings=True)
+#: Macros of extensions that Kubernetes does not have; the engine's own parser expands them.
+_METERED = re.compile(r"\b(?:map|filter|transformList|replace|join|range|in)\b")
+_UNKNOWN_MACRO = re.compile(r"\b(?:math\s*\.\s*(?:greatest|least)|proto\s*\.)")
 
 EngineName = Literal["native", "pure"]
 
@@ -123,6 +129,18 @@ class Program:
         return self._environment.within(activation, self._expression)
 
 
+class Runaway:
+    """Stands for an expression that would grow beyond any use."""
+
+    def evaluate(self, _activation: object) -> Any:
+        """Refuse.
+
+        Raises:
+            CelEvaluationError: Always.
+        """
+        raise CelEvaluationError(EXCEEDED, hint="build smaller values")
+
+
 class Environment:
     """What expressions may use: a Kubernetes version's libraries, and variables with their types.
 
@@ -194,8 +212,7 @@ class Environment:
             CelCompileError: The expression is not valid; every mistake has its line and column.
         """
         if self.minor is None:
-            expression, result = self._engine.compile(text, check=check)
-            return Program(self, expression, text, result_type=result)
+            return self._compile_plain(text, check=check)
         expr = self._parse(text, self.minor)
         checked: Checked | None = None
         if check:
@@ -204,7 +221,9 @@ class Environment:
         needs = _needs_cluster(checked)
         result = "dyn" if checked is None else str(checked.result)
         expression = None
-        if not needs:
+        if runs_away(expr):
+            expression = Runaway()
+        elif not needs:
             lowered = lower(expr, checked, self.lazy)
             expression = self._engine.load(lowered, text, scalar=result in _SCALARS)
         return Program(
@@ -215,6 +234,19 @@ class Environment:
             variables=frozenset() if checked is None else checked.variables,
             needs_cluster=needs,
         )
+
+    def _compile_plain(self, text: str, *, check: bool) -> Program:
+        expression, result = self._engine.compile(text, check=check)
+        try:
+            expr = parse(text, PLAIN_MACROS)
+        except CelCompileError:
+            expr = None  # of a dialect that only the engine's own parser knows
+        if expr is not None:
+            if runs_away(expr):
+                expression = Runaway()
+            elif _METERED.search(text) and not _UNKNOWN_MACRO.search(text):
+                expression = self._engine.load(expr, text, scalar=False)
+        return Program(self, expression, text, result_type=result)
 
     def _parse(self, text: str, minor: int) -> Expr:
         try:

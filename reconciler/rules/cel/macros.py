@@ -39,12 +39,16 @@ class Macros:
         optionals: Whether it has `optMap` and `optFlatMap`.
         two_variables: Whether it has the comprehensions over key and value.
         sorting: Whether it has `sortBy`.
+        bindings: Whether it has `cel.bind`.
     """
 
-    def __init__(self, *, optionals: bool, two_variables: bool, sorting: bool) -> None:
+    def __init__(
+        self, *, optionals: bool, two_variables: bool, sorting: bool, bindings: bool = False
+    ) -> None:
         self._optionals = optionals
         self._two = two_variables
         self._sorting = sorting
+        self._bindings = bindings
 
     def expand(self, function: str, target: Expr | None, args: list[Expr], at: int) -> Expr | None:
         """Return what a macro call stands for, or None where it is no macro call.
@@ -55,6 +59,8 @@ class Macros:
         if target is None:
             return _has(args) if function == "has" and len(args) == 1 else None
         count = len(args)
+        if self._bindings and function == "bind" and count == 3:
+            return _bind(target, args, at)
         if function in ("all", "exists", "exists_one") and count == 2:
             return _quantify(function, target, (_simple(args[0]), ""), args[1], at)
         if function == "map" and count in (2, 3):
@@ -211,4 +217,20 @@ def _sort_by(target: Expr, args: list[Expr], at: int) -> Expr:
         body,
         at,
         macro="sortBy",
+    )
+
+
+def _bind(target: Expr, args: list[Expr], at: int) -> Expr | None:
+    name = args[0]
+    if not isinstance(target, Ident) or target.name != "cel" or not isinstance(name, Ident):
+        return None
+    return Comprehension(
+        _UNUSED,
+        CreateList([], at),
+        name.name,
+        args[1],
+        Literal(False, at),
+        Ident(name.name, at),
+        args[2],
+        at,
     )

@@ -15,7 +15,7 @@ from cel_expr_python import cel
 from reconciler.errors import UsageError
 from reconciler.rules.cel import opaque
 from reconciler.rules.cel.ast import Expr
-from reconciler.rules.cel.budget import guard
+from reconciler.rules.cel.budget import EXCEEDED, GUARDED, Meter, guard
 from reconciler.rules.cel.errors import CelCompileError, CelEvaluationError, CelIssue
 from reconciler.rules.cel.library.catalog import CATALOG, OPAQUE, Overload
 from reconciler.rules.cel.lowering import BY_ELEMENT, OPTIONAL
@@ -82,8 +82,9 @@ def _native_type(term: Type) -> Any:
     return cel.Type(str(term).replace("(", "<").replace(")", ">"))
 
 
-def _dispatch(overloads: list[Overload], *args: Any) -> Any:
+def _dispatch(meter: Meter, overloads: list[Overload], *args: Any) -> Any:
     """Call the overload whose opaque parameters are what the arguments are."""
+    meter.charge(*args)
     values = [opaque.decode(arg) for arg in args]
     for overload in overloads:
         if overload.call is not None and all(
@@ -104,7 +105,7 @@ def _kind(term: Type) -> Type:
     return parse_type("list(dyn)") if term.name == "list" else term
 
 
-def _implementations(minor: int) -> dict[str, list[Any]]:
+def _implementations(minor: int, meter: Meter) -> dict[str, list[Any]]:
     """Return the Kubernetes libraries as the engine takes them, grouped by kinds of arguments."""
     grouped: dict[tuple[str, tuple[Type, ...]], list[Overload]] = {}
     for overload in (*CATALOG, *_STRING_SEARCH):
@@ -125,7 +126,7 @@ def _implementations(minor: int) -> dict[str, list[Any]]:
                 return_type=_native_type(result),
                 parameters=[_native_type(kind) for kind in kinds],
                 is_member=False,
-                impl=partial(_dispatch, overloads),
+                impl=partial(_dispatch, meter, overloads),
             )
         )
     return functions
@@ -192,11 +193,36 @@ def _own_functions() -> dict[str, list[Any]]:
     return made
 
 
+def _guarded_functions(meter: Meter) -> dict[str, list[Any]]:
+    text, number = cel.Type.STRING, cel.Type.INT
+    texts, numbers = cel.Type.List(cel.Type.DYN), cel.Type.List(cel.Type.INT)
+    signatures: list[tuple[str, Any, Callable[..., Any], list[list[Any]]]] = [
+        ("replace", text, meter.replace, [[text, text, text], [text, text, text, number]]),
+        ("join", text, meter.join, [[texts], [texts, text]]),
+        ("@toll", cel.Type.BOOL, meter.toll, [[number]]),
+        ("lists.range", numbers, meter.range, [[number]]),
+    ]
+    return {
+        GUARDED.get(name, name): [
+            cel.Overload(
+                f"{GUARDED.get(name, name)} {len(params)}",
+                return_type=result,
+                parameters=params,
+                is_member=False,
+                impl=impl,
+            )
+            for params in overloads
+        ]
+        for name, result, impl, overloads in signatures
+    }
+
+
 class NativeExpression:
     """One compiled expression."""
 
-    def __init__(self, expression: Any, *, scalar: bool) -> None:
+    def __init__(self, expression: Any, meter: Meter, *, scalar: bool) -> None:
         self._expression = expression
+        self._meter = meter
         self._scalar = scalar
 
     def evaluate(self, activation: Any) -> Any:
@@ -205,9 +231,12 @@ class NativeExpression:
         Raises:
             CelEvaluationError: The evaluation ended in an error.
         """
+        self._meter.reset()
         try:
             found = self._expression.eval(activation)
             kind = found.type()
+            if self._meter.left < 0:
+                raise CelEvaluationError(EXCEEDED)
             if kind == _ERROR:
                 raise CelEvaluationError(runtime_message(str(found.value())))
             if self._scalar and kind in _SIMPLE:
@@ -259,9 +288,10 @@ class NativeEngine:
         ask: Callable[[str], Any],
     ) -> None:
         self._minor = minor
-        functions: dict[str, list[Any]] = {}
+        meter = self._meter = Meter()
+        functions = _guarded_functions(meter)
         if minor is not None:
-            functions = {**_implementations(minor), **_own_functions()}
+            functions |= _implementations(minor, meter) | _own_functions()
         functions |= _lazy_functions(lazy, ask)
         config = "name: wayside\nextensions:\n" + "".join(f"- name: {name}\n" for name in _EXTENSIONS)
         try:
@@ -282,11 +312,12 @@ class NativeEngine:
         Raises:
             CelCompileError: It is deeper than the engine takes.
         """
+        guard(expr)
         try:
-            found = self._environment.deserialize(serialize(guard(expr)))
+            found = self._environment.deserialize(serialize(expr))
         except (RuntimeError, ValueError) as err:
             raise CelCompileError([CelIssue(1, 1, "expression recursion limit exceeded")], text) from err
-        return NativeExpression(found, scalar=scalar)
+        return NativeExpression(found, self._meter, scalar=scalar)
 
     def syntax_issues(self, text: str) -> list[CelIssue]:
         """Return what the engine's own parser, of the same grammar as the API server's, finds wrong."""
@@ -310,7 +341,9 @@ class NativeEngine:
         except (RuntimeError, ValueError, TypeError) as err:
             issues = _issues(str(err)) or [CelIssue(1, 1, compile_message(str(err)))]
             raise CelCompileError(issues, text) from err
-        return NativeExpression(found, scalar=False), str(found.return_type().name()) if check else "dyn"
+        return NativeExpression(found, self._meter, scalar=False), str(
+            found.return_type().name()
+        ) if check else "dyn"
 
     def bind(self, values: Mapping[str, Any]) -> Any:
         """Convert values once, for any number of evaluations."""

@@ -16,6 +16,23 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\AApplying SELECT to non-message type\Z"), "no such overload"),
     (re.compile(r"\AInvalid container type: .*\Z"), "no such overload"),
     (re.compile(r"\AIndex error: index=(?P<index>-?\d+) size=\d+\Z"), r"index out of bounds: \g<index>"),
+    (
+        re.compile(r"\Acannot convert (?P<from>\w+) to (?P<to>int|double|uint)\Z"),
+        r"type conversion error from '\g<from>' to '\g<to>'",
+    ),
+    (
+        re.compile(r"\AString to (?P<to>Timestamp|Duration) conversion failed\Z"),
+        r"type conversion error from 'string' to 'google.protobuf.\g<to>'",
+    ),
+    (re.compile(r"\AType conversion error(?P<rest> .*)\Z"), r"type conversion error\g<rest>"),
+    (
+        re.compile(r"\A(?P<clause>\w+) clause can only be used on numbers, (?P<rest>.*)\Z"),
+        r"error during formatting: \g<clause> clause can only be used on integers, \g<rest>",
+    ),
+    (
+        re.compile(r"\Ainvalid regular expression: missing (?P<what>[)\]]): (?P<pattern>.*)\Z", re.DOTALL),
+        r"error parsing regexp: missing closing \g<what>: `\g<pattern>`",
+    ),
     (re.compile(r"\Adivide by zero\Z"), "division by zero"),
     (re.compile(r"\Amodulus by zero\Z"), "modulus by zero"),
     (re.compile(r"\Ainteger overflow\Z"), "integer overflow"),
