@@ -8,8 +8,10 @@ because its inventory is kept at the site too, and nothing is deleted until a re
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import hashlib
+import json
 import os
 import sqlite3
 import zlib
@@ -22,6 +24,7 @@ from reconciler.adapters import sqlite_outbox
 from reconciler.adapters.sqlite_outbox import OutboxLimits, SqliteOutbox, format_time
 from reconciler.errors import StateError
 from reconciler.model.event import EventType
+from reconciler.model.resource import ResourceId
 from reconciler.ports.clock import Clock
 
 __all__ = [
@@ -54,7 +57,8 @@ _MIGRATIONS: tuple[str, ...] = (
         phase TEXT NOT NULL,
         reason TEXT NOT NULL,
         failures INTEGER NOT NULL,
-        started_at TEXT NOT NULL
+        started_at TEXT NOT NULL,
+        objects TEXT NOT NULL
     ) STRICT;
     CREATE TABLE condition (
         id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -109,6 +113,7 @@ class Attempt:
         reason: A stable code, or "".
         failures: How often it has failed in a row.
         started_at: RFC 3339 time.
+        objects: What it set out to change, in all its runs.
     """
 
     commit: str
@@ -116,6 +121,7 @@ class Attempt:
     reason: str = ""
     failures: int = 0
     started_at: str = ""
+    objects: frozenset[ResourceId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +175,15 @@ class Transaction:
     def set_attempt(self, attempt: Attempt) -> None:
         """Record the revision that is being looked at, and how far it came."""
         self._connection.execute(
-            "INSERT OR REPLACE INTO attempt (id, commit_id, phase, reason, failures, started_at)"
-            " VALUES (1, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO attempt (id, commit_id, phase, reason, failures, started_at, objects)"
+            " VALUES (1, ?, ?, ?, ?, ?, ?)",
             (
                 attempt.commit,
                 attempt.phase,
                 attempt.reason,
                 attempt.failures,
                 attempt.started_at or format_time(self._clock.now()),
+                json.dumps([dataclasses.astuple(id_) for id_ in sorted(attempt.objects)]),
             ),
         )
 
@@ -364,9 +371,11 @@ class StateStore:
         """Return the revision that was looked at last."""
         with _translated(self._path):
             row = self._connection.execute(
-                "SELECT commit_id, phase, reason, failures, started_at FROM attempt"
+                "SELECT commit_id, phase, reason, failures, started_at, objects FROM attempt"
             ).fetchone()
-        return None if row is None else Attempt(*row)
+        if row is None:
+            return None
+        return Attempt(*row[:5], objects=frozenset(ResourceId(*parts) for parts in json.loads(row[5])))
 
     def condition(self) -> Condition | None:
         """Return the site's state, or None where nothing is known yet."""

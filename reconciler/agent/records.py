@@ -5,6 +5,7 @@ An event goes out once for each revision and reason, however often the same is f
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ class Records:
         """The revision could not be applied; it is tried again later.
 
         Args:
-            earlier: The attempt on this revision so far.
+            earlier: The attempt on this revision so far; its count is that of failures before this one.
             failure: Why.
         """
         tries = earlier.failures + 1
@@ -111,7 +112,11 @@ class Records:
             "sync failed", commit=earlier.commit, code=failure.code, reason=failure.message, tries=tries
         )
         with self.store.transaction() as tx:
-            tx.set_attempt(Attempt(earlier.commit, "failed", reason=failure.code, failures=tries))
+            tx.set_attempt(
+                dataclasses.replace(
+                    earlier, phase="failed", reason=failure.code, failures=tries, started_at=""
+                )
+            )
             tx.set_condition(Condition("Degraded", failure.code, failure.message))
             if not earlier.failures or earlier.reason != failure.code:
                 tx.emit(EventType.SYNC_FAILED, {"commit": earlier.commit, **failure.describe()})

@@ -6,7 +6,8 @@ any point neither loses nor doubles an event. Doing a sync again is always safe.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -30,6 +31,7 @@ from reconciler.errors import StateError, TargetError, TargetUnreachable, UsageE
 from reconciler.model.event import EventType
 from reconciler.model.outcome import Outcome, Phase, Step
 from reconciler.model.plan import Inventory, Observed, Plan
+from reconciler.model.resource import ResourceId
 from reconciler.planning.planner import plan as make_plan
 from reconciler.ports.clock import Clock
 from reconciler.ports.target import Target
@@ -157,10 +159,10 @@ class Syncer:
         observed, plan = self._plan(target, revision)
         if plan.holds:
             return self.records.plan_held(revision.commit, plan)
-        self._begin(revision, plan, earlier)
-        outcome = self._execute(target, revision, plan)
+        attempt = self._begin(revision, plan, earlier)
+        outcome = self._execute(target, revision, plan, begun=earlier.objects)
         if not outcome.succeeded:
-            return self._failed(revision, earlier, outcome)
+            return self._failed(revision, attempt, outcome)
         counts = report.counts(result.action for result in outcome.results)
         with self.store.transaction() as tx:
             tx.set_good(revision.commit, revision.to_bytes())
@@ -175,46 +177,45 @@ class Syncer:
         self.log.info("sync applied", commit=revision.commit, **counts)
         return Ending.FINE
 
-    def _begin(self, revision: SiteRevision, plan: Plan, earlier: Attempt) -> None:
+    def _begin(self, revision: SiteRevision, plan: Plan, earlier: Attempt) -> Attempt:
         """Record what is about to be done; a sync that goes on where it was broken off has been reported."""
         changes = report.changes_of(plan)
+        attempt = dataclasses.replace(
+            earlier,
+            phase="applying",
+            started_at="",
+            objects=earlier.objects | {change.id for change in changes},
+        )
         with self.store.transaction() as tx:
-            tx.set_attempt(
-                Attempt(revision.commit, "applying", reason=earlier.reason, failures=earlier.failures)
-            )
+            tx.set_attempt(attempt)
             if changes:
                 tx.set_condition(Condition("Progressing", "Applying", f"{len(changes)} changes"))
                 if earlier.phase not in {"applying", "failed"}:
                     tx.emit(EventType.SYNC_PLANNED, report.planned(revision, changes))
         if changes:
             counts = report.counts(change.action for change in changes)
-            self.log.info("sync planned", commit=revision.commit, **counts)
+            self.log.info("sync planned", commit=earlier.commit, **counts)
             self.announce()
+        return attempt
 
-    def _failed(self, revision: SiteRevision, earlier: Attempt, outcome: Outcome) -> Ending:
-        """Go back where something was changed already; otherwise stay, and try again later."""
+    def _failed(self, revision: SiteRevision, attempt: Attempt, outcome: Outcome) -> Ending:
+        """Go back where something was changed; otherwise stay, and try again later."""
         found = tuple(report.failures(outcome))
         first = f"{found[0]['resource']}: {found[0]['message']}" if found else "not every change was made"
         code = "Unhealthy" if outcome.unhealthy and not outcome.refusals else "ApplyRefused"
         failure = Failure(code, first, found)
         good = self._good()
-        if (
-            not outcome.changed
-            or not revision.sync.rollback
-            or good is None
-            or good.commit == revision.commit
-        ):
-            return self.records.failed(earlier, failure)
+        if good is None or good.commit == revision.commit or not revision.sync.rollback:
+            return self.records.failed(attempt, failure)
+        target = self.open_target(good)
+        _, plan = self._plan(target, good)
+        # What an earlier run changed counts too, so it is the site that is asked.
+        if not outcome.changed and not report.changes_of(plan):
+            return self.records.failed(attempt, failure)
         self.records.rolled_back(revision.commit, good.commit, failure)
-        try:
-            target = self.open_target(good)
-            _, plan = self._plan(target, good)
-            back = self._execute(target, good, plan)
-        except TargetError as err:
-            self.records.target_failed(err)
-        else:
-            # What is still missing is what the next look for drift finds.
-            self.log.info("went back", to=good.commit, complete=back.complete)
+        back = self._execute(target, good, plan)
+        # What is still missing is what the next look for drift finds.
+        self.log.info("went back", to=good.commit, complete=back.complete)
         return Ending.FAILED
 
     def _plan(self, target: Target, revision: SiteRevision) -> tuple[Observed, Plan]:
@@ -223,7 +224,14 @@ class Syncer:
         self.check_stop()
         return observed, make_plan(revision.resources, observed, inventory, revision.sync, site=self.site)
 
-    def _execute(self, target: Target, revision: SiteRevision, plan: Plan) -> Outcome:
+    def _execute(
+        self,
+        target: Target,
+        revision: SiteRevision,
+        plan: Plan,
+        *,
+        begun: Collection[ResourceId] = (),
+    ) -> Outcome:
         def on_step(step: Step) -> None:
             self.check_stop()
             if step.phase in {Phase.APPLY, Phase.PRUNE} and step.id is not None and step.action is not None:
@@ -243,6 +251,7 @@ class Syncer:
             on_step=on_step,
             save=save,
             sleep=self.sleep,
+            begun=begun,
         )
 
     def _inventory(self) -> Inventory:
