@@ -15,7 +15,7 @@ CHECKS: Mapping[str, str] = MappingProxyType(
         "yaml": "A file is not YAML of the dialect that kustomize reads, or has a duplicate key.",
         "fleet-schema": "`fleet.yaml` has a field or value that a Fleet does not have.",
         "site-schema": "`site.yaml` has a field or value that a Site does not have.",
-        "images-lock": "`images.lock` has a field or value that it cannot have.",
+        "lock-schema": "`images.lock` has a field or value that it cannot have.",
         "render": "An overlay cannot be built.",
         "vars": "A variable that an object needs is not there.",
         "schema": "An object has a field or value that its kind does not have.",
@@ -23,6 +23,9 @@ CHECKS: Mapping[str, str] = MappingProxyType(
         "facts": "A manifest has an amount or a size that cannot be counted.",
         "rule-error": "A rule is not valid, or does not compile; nothing passes it.",
         "rule-settings": "`fleet.yaml` names a rule that does not exist.",
+        "rule-weakened": "With `--base`: a rule says less than it did, or is gone.",
+        "trust-changed": "With `--base`: a trust root is added, removed or changed.",
+        "waiver-added": "With `--base`: a waiver is new, or holds longer.",
         "waiver-expired": "A waiver's last day has passed; remove it, or renew it with a reason.",
         "waiver-unused": "A waiver that fits no violation; remove it.",
     }

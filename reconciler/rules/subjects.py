@@ -26,6 +26,7 @@ from reconciler.rules.facts.locked import LockIndex
 from reconciler.rules.facts.node import NodeFacts, node_facts
 from reconciler.rules.facts.overlap import overlap_values
 from reconciler.rules.facts.plain import as_mapping, dig
+from reconciler.rules.facts.port import port_clash_values
 from reconciler.rules.facts.problem import FactProblem
 from reconciler.rules.facts.reference import reference_values
 from reconciler.rules.facts.scale import autoscalers
@@ -139,6 +140,8 @@ class SiteSubjects:
                 return self._storage_classes
             case "overlaps":
                 return self._overlaps
+            case "portClashes":
+                return port_clash_values(self.workloads)
             case _:
                 raise KeyError(name)
 
@@ -149,7 +152,7 @@ class SiteSubjects:
                 return tuple(fingerprint(at(self._site_values, path)) for path in sorted(paths))
             case "usage":
                 return (tuple(map(id, self.workloads)), id(self.nodes), self._budgets_key)
-            case "workloads" | "images" | "fit" | "overlaps":
+            case "workloads" | "images" | "fit" | "overlaps" | "portClashes":
                 return (tuple(map(id, self.workloads)), id(self.nodes))
             case "nodes":
                 return id(self.nodes)

@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.model.resource import ResourceId
 from reconciler.rules.facts.plain import as_list, as_mapping, dig
+from reconciler.rules.facts.port import host_ports
 from reconciler.rules.facts.selector import selects
 from reconciler.rules.facts.workload import WorkloadFacts
 
@@ -53,11 +54,8 @@ def pod_demands(workloads: Sequence[WorkloadFacts]) -> list[PodDemand]:
 
 def _demand(workload: WorkloadFacts, workloads: Sequence[WorkloadFacts]) -> PodDemand:
     requests = {**workload.pod.requests, "pods": 1}
-    for container in workload.pod.containers:
-        for port in as_list(container.spec.get("ports")):
-            host = as_mapping(port).get("hostPort")
-            if isinstance(host, int) and host > 0:
-                requests[f"{ONCE}host port {host}/{as_mapping(port).get('protocol') or 'TCP'}"] = 1
+    for port, _ in host_ports(workload):
+        requests[f"{ONCE}host port {port}"] = 1
     for term in _anti_affinity(workload):
         if as_mapping(term).get("topologyKey") == _HOSTNAME and _matched(term, workload, workloads) == [
             workload
