@@ -6,9 +6,9 @@ Follows `pkg/admission/plugin/cel` of k8s.io/apiserver: `object`, `oldObject` an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Literal
 
@@ -17,6 +17,7 @@ from reconciler.rules.admission.declarations import declared_variables
 from reconciler.rules.admission.problem import Problem
 from reconciler.rules.admission.spec import AuditAnnotation, PolicySpec, Validation
 from reconciler.rules.cel import CelCompileError, Environment, ObjectType, Program
+from reconciler.rules.cel.fusing import fuse
 from reconciler.rules.cel.types import Type, parse_type
 
 __all__ = [
@@ -60,12 +61,16 @@ class Expression:
         program: What evaluates it.
         field: Where it stands in the policy.
         variables: The variables of the policy that it reads itself.
+        fast: What evaluates it together with its variables, or None where that is no faster or cannot be.
+        careful: The same with cel-go's finer errors, made when it is first wanted.
     """
 
     text: str
     program: Program
     field: FieldPath
     variables: frozenset[str]
+    fast: Program | None
+    careful: Callable[[], Program | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +230,18 @@ class _Compiler:
             self._problem(field, f"must evaluate to {wanted} but got {result}", within=(1, 1))
             return None
         names = frozenset(name.removeprefix(f"{_ROOT}.") for name in program.variables)
-        return Expression(text, program, field, names & self._types.keys())
+        texts = {f"{_ROOT}.{name}": found.text for name, found in self.variables.items()}
+        if f"{_ROOT}." not in text:
+            texts = {}
+        fused = environment.lazy.keys() & program.variables and fuse(environment, text, texts)
+        return Expression(
+            text,
+            program,
+            field,
+            names & self._types.keys(),
+            fused or None,
+            cache(lambda: fuse(environment, text, texts, careful=True)),
+        )
 
     def _problem(self, field: FieldPath, message: str, *, within: tuple[int, int] | None = None) -> None:
         self._problems.append(Problem(field, message, within=within))

@@ -13,10 +13,12 @@ from reconciler.model.fieldpath import FieldPath, format_field_path
 from reconciler.rules.admission.compiling import CompiledPolicy, CompiledValidation, Expression
 from reconciler.rules.admission.spec import FailurePolicy
 from reconciler.rules.cel import Activation, CelEvaluationError, NeedsClusterError
+from reconciler.rules.cel.budget import EXCEEDED
 
 __all__ = ["Annotation", "Decision", "Outcome", "evaluate"]
 
 _MAX_MESSAGE_BYTES = 5 * 1024
+_COMPOSITED = "composited variable "
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,9 @@ def evaluate(
         params: The parameter, or None.
     """
     try:
-        matched = _matches(policy, failure_policy, _Scope(policy, conditions, params))
+        matched = not policy.conditions or _matches(
+            policy, failure_policy, _Scope(policy, conditions, params)
+        )
     except _LeftToTheServer as err:
         return Outcome(not_checked=(err.reason,))
     if isinstance(matched, Decision):
@@ -144,14 +148,39 @@ class _Scope:
             CelEvaluationError: It ended in an error.
             _LeftToTheServer: It cannot be known here.
         """
+        if expression.fast is not None:
+            try:
+                return expression.fast.evaluate(self._activation)
+            except CelEvaluationError as err:
+                return self._explained(expression, err)
         try:
             return expression.program.evaluate(self._activation)
         except NeedsClusterError as err:
             raise _LeftToTheServer(expression) from err
         except CelEvaluationError as err:
-            if expression.variables & self.unchecked:
+            return self._explained(expression, err)
+
+    def _explained(self, expression: Expression, error: CelEvaluationError) -> Any:
+        """Evaluate an expression that ended in an error once more, slowly, for cel-go's verdict and words."""
+        if error.message == EXCEEDED:
+            raise error
+        careful = expression.careful()
+        if careful is not None:
+            try:
+                return careful.evaluate(self._activation)
+            except CelEvaluationError as err:
+                error = err
+        if expression.variables:
+            try:
+                return expression.program.evaluate(self._activation)
+            except NeedsClusterError as err:
                 raise _LeftToTheServer(expression) from err
-            raise
+            except CelEvaluationError as err:
+                if expression.variables & self.unchecked:
+                    raise _LeftToTheServer(expression) from err
+                if err.message.startswith(_COMPOSITED):
+                    error = err
+        raise error
 
 
 class _Value:
@@ -176,13 +205,14 @@ class _Variable:
 
     def evaluate(self, values: Mapping[str, Any] | Activation) -> Any:
         """Return the variable's value; its errors say whose they are."""
+        del values
         try:
-            return self._expression.program.evaluate(values)
+            return self._scope.value(self._expression)
+        except _LeftToTheServer as err:
+            self._scope.unchecked.add(self._name)
+            raise CelEvaluationError(f'{_COMPOSITED}"{self._name}" asks the authorizer') from err
         except CelEvaluationError as err:
-            if isinstance(err, NeedsClusterError) or self._expression.variables & self._scope.unchecked:
-                self._scope.unchecked.add(self._name)
-            message = f'composited variable "{self._name}" fails to evaluate: {err.message}'
-            raise CelEvaluationError(message) from err
+            raise CelEvaluationError(f'{_COMPOSITED}"{self._name}" fails to evaluate: {err.message}') from err
 
 
 def _matches(policy: CompiledPolicy, failure_policy: FailurePolicy, scope: _Scope) -> bool | Decision:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from reconciler.errors import RuleError
 from reconciler.model.resource import Manifest, split_api_version
 from reconciler.rules.admission.match_parsing import parse_match_resources, parse_selector, unique
 from reconciler.rules.admission.problem import InvalidPolicy, Problem
@@ -34,6 +35,7 @@ from reconciler.rules.admission.syntax import (
     path_segment_fault,
     qualified_name_fault,
 )
+from reconciler.rules.admission.values import require_json
 
 __all__ = ["BINDING_KIND", "POLICY_KIND", "check_kind", "parse_binding", "parse_policy"]
 
@@ -57,11 +59,15 @@ def check_kind(document: Any, kind: str, *, binding: int | None = None) -> Mappi
         binding: Which of the bindings it is, or None for the policy.
 
     Raises:
-        InvalidPolicy: It is of another kind.
+        InvalidPolicy: It is of another kind, or is nothing that JSON can hold.
     """
     if not isinstance(document, Mapping):
         problem = Problem((), f"expected a mapping, found {type(document).__name__}", binding=binding)
         raise InvalidPolicy(kind, [problem])
+    try:
+        require_json(document, "the document")
+    except RuleError as err:
+        raise InvalidPolicy(kind, [Problem((), err.message, err.hint, binding)]) from err
     found = document.get("kind")
     group, version = split_api_version(str(document.get("apiVersion") or ""))
     if found != kind:

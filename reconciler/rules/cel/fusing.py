@@ -24,9 +24,10 @@ from reconciler.rules.cel.ast import (
     children,
 )
 from reconciler.rules.cel.budget import runs_away
-from reconciler.rules.cel.environment import Environment, Program, analyse
+from reconciler.rules.cel.environment import Environment, Program, analyse, macros_of
 from reconciler.rules.cel.errors import CelCompileError
 from reconciler.rules.cel.lowering import lower
+from reconciler.rules.cel.parser import parse
 
 __all__ = ["fuse"]
 
@@ -87,7 +88,7 @@ class _Fusion:
     def _tree(self, text: str) -> tuple[Expr, str]:
         environment = self._environment
         assert environment.minor is not None  # noqa: S101 - `fuse` has asked
-        expr = environment._parse(text, environment.minor)
+        expr = parse(text, macros_of(environment.minor))
         checked = analyse(
             expr,
             text,

@@ -27,6 +27,7 @@ from tests.rules.admission.cases import (
 from tests.rules.admission.edits import Edit, accepted, edits, record_accepted
 
 RECORD: Final = bool(os.environ.get("WAYSIDE_RECORD"))
+pytestmark = pytest.mark.slow  # the server takes some seconds to have all policies in force
 _POLICIES: Final = f"/apis/{GROUP}/validatingadmissionpolicies"
 _BINDINGS: Final = f"/apis/{GROUP}/validatingadmissionpolicybindings"
 _PLURALS: Final = {
