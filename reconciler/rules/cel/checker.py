@@ -98,13 +98,23 @@ def check(
     variables: Mapping[str, Type],
     functions: Functions,
     structs: Mapping[str, ObjectType],
+    *,
+    mixed: bool = False,
 ) -> Checked:
     """Find the type of every node.
+
+    Args:
+        expr: The tree.
+        text: What it was parsed from.
+        variables: Type of each variable.
+        functions: What can be called.
+        structs: Declared structs by name.
+        mixed: Whether the elements of a list may differ in type.
 
     Raises:
         CelCompileError: The expression does not type-check; all mistakes at once.
     """
-    checker = _Checker(text, variables, functions, structs)
+    checker = _Checker(text, variables, functions, structs, mixed=mixed)
     result = checker.type_of(expr)
     if checker.issues:
         raise CelCompileError(sorted(checker.issues, key=lambda issue: (issue.line, issue.column)), text)
@@ -126,11 +136,14 @@ class _Checker:
         variables: Mapping[str, Type],
         functions: Functions,
         structs: Mapping[str, ObjectType],
+        *,
+        mixed: bool,
     ) -> None:
         self._text = text
         self._variables = variables
         self._known = functions
         self._structs = structs
+        self._mixed = mixed
         self._scopes: list[dict[str, Type]] = []
         self.substitution = Substitution()
         self.issues: list[CelIssue] = []

@@ -199,6 +199,10 @@ class Environment:
                     hint="use the pure engine",
                 ) from err
             return NativeEngine(self.minor, plain, self.lazy, self._ask)
+        if self.engine == "pure":
+            from reconciler.rules.cel.pure import PureEngine
+
+            return PureEngine(self.minor, plain, self.lazy, self._ask)
         raise UsageError(f"expected the engine native or pure, found {self.engine!r}")
 
     def compile(self, text: str, check: bool = True) -> Program:
@@ -211,9 +215,9 @@ class Environment:
         Raises:
             CelCompileError: The expression is not valid; every mistake has its line and column.
         """
-        if self.minor is None:
+        if self.minor is None and self.engine == "native":
             return self._compile_plain(text, check=check)
-        expr = self._parse(text, self.minor)
+        expr = self._parse(text)
         checked: Checked | None = None
         if check:
             everything = {**self.variables, **self.lazy}
@@ -224,8 +228,7 @@ class Environment:
         if runs_away(expr):
             expression = Runaway()
         elif not needs:
-            lowered = lower(expr, checked, self.lazy)
-            expression = self._engine.load(lowered, text, scalar=result in _SCALARS)
+            expression = self._load(expr, checked, text, result)
         return Program(
             self,
             expression,
@@ -234,6 +237,11 @@ class Environment:
             variables=frozenset() if checked is None else checked.variables,
             needs_cluster=needs,
         )
+
+    def _load(self, expr: Expr, checked: Checked | None, text: str, result: str) -> Any:
+        if self.engine == "pure":
+            return self._engine.load(expr, checked)
+        return self._engine.load(lower(expr, checked, self.lazy), text, scalar=result in _SCALARS)
 
     def _compile_plain(self, text: str, *, check: bool) -> Program:
         expression, result = self._engine.compile(text, check=check)
@@ -248,9 +256,9 @@ class Environment:
                 expression = self._engine.load(expr, text, scalar=False)
         return Program(self, expression, text, result_type=result)
 
-    def _parse(self, text: str, minor: int) -> Expr:
+    def _parse(self, text: str) -> Expr:
         try:
-            return parse(text, macros_of(minor))
+            return parse(text, PLAIN_MACROS if self.minor is None else macros_of(self.minor))
         except CelCompileError as err:
             issues = self._engine.syntax_issues(text)
             if not issues:
@@ -297,16 +305,16 @@ def analyse(
     text: str,
     variables: Mapping[str, Type],
     structs: Mapping[str, ObjectType],
-    minor: int,
+    minor: int | None,
 ) -> Checked:
-    """Type-check a tree as a Kubernetes version does.
+    """Type-check a tree as a Kubernetes version does, or for None as plain CEL.
 
     Raises:
         CelCompileError: It does not type-check there.
     """
-    checked = check(expr, text, variables, functions(minor), structs)
-    if minor >= 29:
-        validate(expr, text, checked)
+    checked = check(expr, text, variables, functions(minor), structs, mixed=minor is None)
+    if minor is not None:
+        validate(expr, text, checked, literals=minor >= 29)
     return checked
 
 

@@ -25,7 +25,7 @@ from reconciler.rules.cel.checker import Checked
 from reconciler.rules.cel.library.catalog import CATALOG
 from reconciler.rules.cel.types import Type
 
-__all__ = ["BY_ELEMENT", "OPTIONAL", "SHARED", "lower"]
+__all__ = ["BY_ELEMENT", "CORRECTED", "OPTIONAL", "SHARED", "lower"]
 
 _LIBRARY = frozenset(overload.function for overload in CATALOG)
 _IDS = frozenset(overload.id for overload in CATALOG)
@@ -35,6 +35,8 @@ BY_ELEMENT = frozenset({"sum", "min", "max"})
 OPTIONAL = frozenset({"validate", "format.named"})
 #: Functions that both CEL's own and the Kubernetes libraries have.
 SHARED = frozenset({"indexOf", "lastIndexOf"})
+#: Overloads that the native engine computes otherwise than cel-go does.
+CORRECTED = frozenset({"duration_to_string", "double_to_string", "duration_to_Milliseconds"})
 _QUANTITY = Type("kubernetes.Quantity")
 
 
@@ -135,6 +137,10 @@ class _Lowering:
         if dotted:
             return Call(dotted, None, args, expr.at)
         name = expr.function.removeprefix(".")
+        fitting = () if self._checked is None else self._checked.overloads.get(expr, ())
+        if len(fitting) == 1 and fitting[0] in CORRECTED:
+            receiver = [] if expr.target is None else [self.node(expr.target)]
+            return Call(f"@{fitting[0]}", None, receiver + args, expr.at)
         if self._is_library(expr, name):
             if expr.target is not None:
                 args.insert(0, self.node(expr.target))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 
-from reconciler.rules.cel.errors import CelEvaluationError
+from reconciler.rules.cel.errors import CelEvaluationError, CelUnsupportedError
 
 __all__ = ["format_duration", "format_timestamp", "parse_duration", "parse_timestamp", "shift_of"]
 
@@ -36,6 +36,7 @@ def parse_duration(text: str) -> timedelta:
     """Read a duration such as `1h30m` or `-1.5s`, to the microsecond.
 
     Raises:
+        CelUnsupportedError: It is finer than a microsecond.
         CelEvaluationError: The text is not a duration.
     """
     if text in ("0", "+0", "-0"):
@@ -51,6 +52,8 @@ def parse_duration(text: str) -> timedelta:
             nanos += int(part) * scale // 10 ** len(part)
     if nanos >= 2**63:
         raise CelEvaluationError(f'time: invalid duration "{text[:64]}"')
+    if nanos % 1000:
+        raise CelUnsupportedError(f"{text!r} is finer than a microsecond")
     found = timedelta(microseconds=nanos // 1000)
     return -found if match["sign"] == "-" else found
 
@@ -76,24 +79,34 @@ def parse_timestamp(text: str) -> datetime:
     if match is None or "t" in text or "z" in text:
         raise CelEvaluationError(f"{wrong}: cannot parse")
     year, month, day, hour, minute, second = (int(match[n]) for n in range(1, 7))
-    micros = int((match[7] or "0")[:6].ljust(6, "0"))
+    fraction = match[7] or "0"
+    if fraction[6:].strip("0"):
+        raise CelUnsupportedError(f"{text!r} is finer than a microsecond")
+    micros = int(fraction[:6].ljust(6, "0"))
     try:
-        local = datetime(year, month, day, hour, minute, second, micros, tzinfo=UTC)
+        shift = timedelta()
         if match[9]:
             if int(match[10]) > 23 or int(match[11]) > 59:
                 raise CelEvaluationError(f"{wrong}: time zone offset out of range")
             shift = timedelta(hours=int(match[10]), minutes=int(match[11]))
-            local = local - shift if match[9] == "+" else local + shift
+            shift = shift if match[9] == "+" else -shift
+        zone = timezone(shift) if shift else UTC
+        found = datetime(year, month, day, hour, minute, second, micros, tzinfo=zone)
+        found.astimezone(UTC)
     except (ValueError, OverflowError) as err:
         raise CelEvaluationError(f"{wrong}: out of range") from err
-    return local
+    return found
 
 
 def format_timestamp(value: datetime) -> str:
-    """Write a timestamp in RFC 3339 and UTC, with as many digits as it has."""
-    text = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+    """Write a timestamp in RFC 3339, in its own zone, with as many digits as it has."""
+    text = value.replace(microsecond=0, tzinfo=None).isoformat()
     fraction = f".{value.microsecond:06d}".rstrip("0") if value.microsecond else ""
-    return f"{text}{fraction}Z"
+    shift = value.utcoffset()
+    if not shift:
+        return f"{text}{fraction}Z"
+    minutes = abs(shift) // timedelta(minutes=1)
+    return f"{text}{fraction}{'-' if shift < timedelta() else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
 
 
 def shift_of(zone: str) -> timedelta | None:

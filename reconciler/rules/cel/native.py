@@ -13,12 +13,14 @@ from typing import Any
 from cel_expr_python import cel
 
 from reconciler.errors import UsageError
-from reconciler.rules.cel import opaque
+from reconciler.rules.cel import moments, opaque
 from reconciler.rules.cel.ast import Expr
 from reconciler.rules.cel.budget import EXCEEDED, GUARDED, Meter, guard
 from reconciler.rules.cel.errors import CelCompileError, CelEvaluationError, CelIssue
 from reconciler.rules.cel.library.catalog import CATALOG, OPAQUE, Overload
 from reconciler.rules.cel.lowering import BY_ELEMENT, OPTIONAL
+from reconciler.rules.cel.operations import format_double
+from reconciler.rules.cel.texts import accessors
 from reconciler.rules.cel.types import DYN, Type, is_variable, parse_type
 from reconciler.rules.cel.values import Uint
 from reconciler.rules.cel.wire import serialize
@@ -180,6 +182,12 @@ def _own_functions() -> dict[str, list[Any]]:
                 impl=impl,
             )
         ]
+    for name, impl, param, result in (
+        ("@duration_to_string", moments.format_duration, cel.Type.DURATION, cel.Type.STRING),
+        ("@double_to_string", format_double, cel.Type.DOUBLE, cel.Type.STRING),
+        ("@duration_to_Milliseconds", accessors["getMilliseconds"], cel.Type.DURATION, cel.Type.INT),
+    ):
+        made[name] = [cel.Overload(name, return_type=result, parameters=[param], is_member=False, impl=impl)]
     quantity = _native_type(Type("kubernetes.Quantity"))
     made["@equal"] = [
         cel.Overload(

@@ -207,6 +207,7 @@ list_reverse: list(A).reverse() -> list(A)
 list_first: list(A).first() -> optional_type(A)
 list_last: list(A).last() -> optional_type(A)
 """
+_PLAIN = 99
 _SORTABLE = ("int", "uint", "double", "bool", "duration", "timestamp", "string", "bytes")
 
 
@@ -294,9 +295,10 @@ def _sorting() -> str:
 
 
 @cache
-def functions(minor: int) -> Functions:
-    """Return every function of a Kubernetes version's environment (the minor of 1.minor)."""
-    blocks = [_CORE, _computed(mixed=minor >= 28), _STRINGS_0]
+def functions(version: int | None) -> Functions:
+    """Return every function of a Kubernetes version's environment (the minor of 1.minor), or of plain CEL."""
+    minor = _PLAIN if version is None else version
+    blocks = [_CORE, _computed(mixed=version is not None and minor >= 28), _STRINGS_0]
     if minor >= 28:
         blocks.append(_OPTIONAL)
     if minor >= 29:
@@ -308,7 +310,7 @@ def functions(minor: int) -> Functions:
     found: dict[str, list[Signature]] = {}
     for name, signature in _read("\n".join(block.strip() for block in blocks)):
         found.setdefault(name, []).append(signature)
-    for overload in CATALOG:
+    for overload in () if version is None else CATALOG:
         if overload.since <= minor:
             params = tuple(parse_type(param) for param in overload.params)
             found.setdefault(overload.function, []).append(

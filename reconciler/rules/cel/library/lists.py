@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from reconciler.rules.cel.errors import CelEvaluationError
+from reconciler.rules.cel.values import Uint
 
 __all__ = [
     "equal",
@@ -103,7 +104,12 @@ def _bounded(low: int, high: int, name: str) -> Callable[[Sequence[Any]], int]:
 
 
 sum_ints = _bounded(-(2**63), 2**63 - 1, "integer")
-sum_uints = _bounded(0, 2**64 - 1, "unsigned integer")
+_sum_uints = _bounded(0, 2**64 - 1, "unsigned integer")
+
+
+def sum_uints(values: Sequence[Any]) -> Uint:
+    """Return the sum of unsigned integers."""
+    return Uint(_sum_uints(values))
 
 
 def sum_floats(values: Sequence[Any]) -> float:
