@@ -159,6 +159,12 @@ class Build:
             for item in items:
                 set_entries(item, {"app.kubernetes.io/managed-by": _MANAGED_BY}, [_LABELS_PATH])
         for item in items:
+            if not item.name or not item.kind:
+                raise RenderError(
+                    f"expected a kind and a name, found {item.kind!r} and {item.name!r}",
+                    code="not-a-resource",
+                    hint="a patch took it away",
+                )
             annotate(item, self._options)
             string_annotations(item)
         return items
@@ -674,7 +680,7 @@ class Build:
             self._note_transformer(into, kustomization, "PatchJson6902Transformer")
         for rule in kustomization.replicas:
             with self._changing(into, path, rule.at):
-                apply_replicas(into.items, rule, into.config.replicas)
+                apply_replicas(into.items, rule, into.config.replicas, self._styles)
             self._note_transformer(into, kustomization, "ReplicaCountTransformer")
         for image in kustomization.images:
             with self._changing(into, path, image.at):

@@ -82,11 +82,11 @@ class Item:
         odd: Whether its body holds scalars with a text of their own.
         linked: Whether its body holds `LinkedText`.
         restyled: Whether it went through JSON, so that quotes of its source are forgotten.
+        merged: Whether a patch was merged into it, which puts words such as `yes` in quotes.
         allow_name: As a patch, whether it may change the name of what it patches.
         allow_kind: As a patch, whether it may change the kind of what it patches.
         origin: What `buildMetadata: [originAnnotations]` says, or None.
         transformations: What `buildMetadata: [transformerAnnotations]` says, or None where there are none.
-        spelled: Labels whose text is not that of their value, such as `True`.
         source_field: Where it stands in that document; () for the document itself.
         history: Steps that changed it, where the build keeps them.
         source: Path of the file that it was read from and number of the document, or None.
@@ -102,12 +102,12 @@ class Item:
     odd: bool = False
     linked: bool = False
     restyled: bool = False
+    merged: bool = False
     allow_name: bool = False
     allow_kind: bool = False
     origin: dict[str, Any] | None = None
     transformations: tuple[dict[str, Any], ...] = ()
     source: tuple[str, int] | None = None
-    spelled: dict[str, str] | None = None
     source_field: tuple[str | int, ...] = ()
     history: tuple[Any, ...] = ()
 
@@ -124,12 +124,12 @@ class Item:
             self.odd,
             self.linked,
             self.restyled,
+            self.merged,
             self.allow_name,
             self.allow_kind,
             self.origin,
             self.transformations,
             self.source,
-            self.spelled,
             self.source_field,
             self.history,
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.errors import RenderError
 from reconciler.render.fieldspec import MISSING
-from reconciler.render.scalars import LinkedText, NullText, is_null, text_of
+from reconciler.render.scalars import LinkedText, NullText, TimeText, is_null, reads_as_word, text_of
 from reconciler.render.schema import ListMerge, Schema, SchemaTable
 from reconciler.render.styles import Styles
 
@@ -30,9 +30,11 @@ class Merger:
         schemas: The schemas of known kinds.
         styles: Which strings stood in quotes.
         odd: Whether the resource or the patch holds scalars with a text of their own.
+        again: Whether a patch was merged into the resource before.
     """
 
-    def __init__(self, schemas: SchemaTable, styles: Styles, *, odd: bool) -> None:
+    def __init__(self, schemas: SchemaTable, styles: Styles, *, odd: bool, again: bool = False) -> None:
+        self._again = again
         self._schemas = schemas
         self._styles = styles
         self._odd = odd
@@ -68,9 +70,11 @@ class Merger:
         if dest is MISSING or dest is patch:
             return patch
         value = patch
-        quoted = self._styles.quoted(dest)
-        if quoted and not isinstance(patch, str):
+        quoted = self._styles.quoted(dest) or (self._again and reads_as_word(dest))
+        if quoted and (not isinstance(patch, str) or isinstance(patch, TimeText)):
             value = self._styles.quote(text_of(patch))
+        elif isinstance(patch, TimeText):
+            value = patch
         elif isinstance(patch, str) and quoted != self._styles.quoted(patch):
             value = self._styles.quote(patch) if quoted else self._styles.unquote(patch)
         if isinstance(dest, LinkedText):

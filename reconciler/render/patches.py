@@ -14,7 +14,7 @@ from reconciler.render.jsonpatch import apply_operations, check_operations
 from reconciler.render.merge import Merger
 from reconciler.render.reader import read_config, read_documents
 from reconciler.render.resources import make_items
-from reconciler.render.scalars import FloatText, IntText, check_key, plain, text_of
+from reconciler.render.scalars import FloatText, IntText, check_key, is_null, plain, text_of
 from reconciler.render.schema import SchemaTable
 from reconciler.render.selector import Selector, select
 from reconciler.render.styles import Styles
@@ -143,11 +143,14 @@ def apply_strategic(item: Item, patch: Item, schemas: SchemaTable, styles: Style
     kind = item.body.get("kind")
     if patch.allow_name or patch.allow_kind:
         item.remember()
-    merger = Merger(schemas, styles, odd=item.odd or patch.odd)
+    merger = Merger(schemas, styles, odd=item.odd or patch.odd, again=item.merged)
+    item.merged = True
     merged = merger.merge(item.body, patch.body)
     if merged is MISSING or not merged:
         return False
     item.body = merged
+    if _drops_annotations(patch.body):
+        forget(item)
     item.odd = item.odd or patch.odd
     if merger.relinked:
         relink(item, merger.relinked)
@@ -164,6 +167,22 @@ def apply_strategic(item: Item, patch: Item, schemas: SchemaTable, styles: Style
     return True
 
 
+def _drops_annotations(patch: dict[str, Any]) -> bool:
+    """Return whether a patch takes away all annotations, and with them those that are for building only."""
+    metadata = patch.get("metadata", {})
+    levels = (patch, metadata, metadata.get("annotations", {}) if isinstance(metadata, dict) else {})
+    return any(
+        level is None or is_null(level) or (isinstance(level, dict) and level.get("$patch") == "replace")
+        for level in levels
+    )
+
+
+def forget(item: Item) -> None:
+    """Forget earlier names and marks of a resource, as kustomize does when its annotations go."""
+    item.previous, item.prefixes, item.suffixes = (), (), ()
+    item.needs_hash, item.behavior = False, ""
+
+
 def for_target(patch: Item, item: Item) -> Item:
     """Return a patch as it is applied to a resource that a target names: of that resource's kind."""
     copy = patch.copy()
@@ -171,8 +190,6 @@ def for_target(patch: Item, item: Item) -> Item:
     for field, entries in (("labels", copy.labels), ("annotations", copy.annotations)):
         if entries or field in copy.body.get("metadata", {}):
             texts = {key: text_of(value) for key, value in entries.items()}
-            if field == "labels" and patch.spelled:
-                texts |= patch.spelled
             for key in texts:
                 check_key(key, f"the {field} of a patch")
             copy.set_metadata(field, texts or None)
@@ -191,6 +208,11 @@ def apply_json_patch(item: Item, operations: tuple[dict[str, Any], ...]) -> None
         RenderError: An operation does not apply.
     """
     body = plain(item.body) if item.odd or item.linked else item.body
+    metadata = body.get("metadata")
+    marked = item.previous or item.prefixes or item.suffixes or item.needs_hash or item.behavior
+    if marked and isinstance(metadata, dict) and not metadata.get("annotations"):
+        # kustomize keeps its notes there while it builds, so that the map exists.
+        body = {**body, "metadata": {**metadata, "annotations": {}}}
     changed = apply_operations(body, list(operations))
     if not isinstance(changed, dict):
         raise RenderError("expected the patch to leave an object, found something else", code="json-patch")

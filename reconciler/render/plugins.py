@@ -173,7 +173,7 @@ def transform(plugin: Plugin, items: list[Item], styles: Styles) -> bool:
                 apply_images(items, fields["imageTag"], specs, styles)
         case "ReplicaCountTransformer":
             if "replica" in fields:
-                apply_replicas(items, fields["replica"], specs)
+                apply_replicas(items, fields["replica"], specs, styles)
         case "HashTransformer":
             hash_names(items)
         case _:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from reconciler.errors import DocumentError, RenderError
 from reconciler.render.item import Identity, Item
 from reconciler.render.reader import Parsed
-from reconciler.render.scalars import BoolText, check_key, is_null, plain, text_of
+from reconciler.render.scalars import check_key, is_null, plain, text_of
 
 __all__ = ["BUILD_ANNOTATIONS", "make_items", "string_annotations"]
 
@@ -141,37 +141,10 @@ def _check(value: Any, index: int) -> None:
 
 def _item(value: dict[str, Any], index: int, path: str, *, odd: bool) -> Item:
     item = Item(value, odd=odd, source=(path, index))
-    if odd:
-        spelled = {key: child.text for key, child in item.labels.items() if isinstance(child, BoolText)}
-        item.spelled = spelled or None
-        item.body = _without_bool_text(_spelled_annotations(value))
     annotations = item.annotations
     if annotations and any(key.startswith(_INTERNAL) for key in annotations):
         _take_in(item)
     return item
-
-
-def _spelled_annotations(value: dict[str, Any]) -> dict[str, Any]:
-    """Return an object with its annotations as the text they were written as; nulls stay."""
-    metadata = value.get("metadata")
-    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
-    if not isinstance(annotations, dict) or not isinstance(metadata, dict):
-        return value
-    spelled = {
-        key: child if is_null(child) or isinstance(child, dict | list) else text_of(child)
-        for key, child in annotations.items()
-    }
-    return {**value, "metadata": {**metadata, "annotations": spelled}}
-
-
-def _without_bool_text(value: Any) -> Any:
-    if isinstance(value, BoolText):
-        return value.value
-    if value.__class__ is dict:
-        return {key: _without_bool_text(child) for key, child in value.items()}
-    if value.__class__ is list:
-        return [_without_bool_text(child) for child in value]
-    return value
 
 
 def _take_in(item: Item) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "check_key",
     "is_null",
     "plain",
+    "reads_as_word",
     "resolve",
     "resolve_legacy",
     "text_of",
@@ -233,6 +234,11 @@ def resolve_legacy(text: str) -> Any:
     if first == "." and _DOTTED.match(text) and "_" not in text:
         return float(text)
     return text
+
+
+def reads_as_word(value: Any) -> bool:
+    """Return whether a string, without quotes, is no string to a reader of YAML 1.1: `yes`, `off`."""
+    return isinstance(value, str) and value in _LEGACY_WORDS
 
 
 def check_key(key: str, where: str) -> None:

@@ -134,6 +134,7 @@ def set_entries(
                 raise _conflict(item, path) from None
         if not alone:
             item.linked = True
+        item.merged = True
         if relinked:
             item.body = body
             relink(item, relinked)
@@ -378,7 +379,7 @@ def _images(containers: list[Any], setter: Any) -> list[Any]:
     return containers if changed is None else changed
 
 
-def apply_replicas(items: list[Item], rule: Replica, specs: Iterable[FieldSpec]) -> None:
+def apply_replicas(items: list[Item], rule: Replica, specs: Iterable[FieldSpec], styles: Styles) -> None:
     """Set the number of replicas of the workloads with a name.
 
     Raises:
@@ -401,7 +402,7 @@ def apply_replicas(items: list[Item], rule: Replica, specs: Iterable[FieldSpec])
             def setter(node: Any) -> Any:
                 if node.__class__ in (dict, list):
                     raise WrongKind("expected a scalar")
-                return rule.count
+                return styles.quote(str(rule.count)) if styles.quoted(node) else rule.count
 
             try:
                 item.body = visit(item.body, path, setter, create=str if spec.create else None)
