@@ -19,8 +19,10 @@ from __future__ import annotations
 import enum
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -39,6 +41,8 @@ _HEADING = "Written by Wayside for the site {site}. Changes made here are overwr
 _UNSAFE = re.compile(r"[^a-z0-9-]+")
 #: Longest name of a stack (a label's value) and of an Addon (shorter than it may be, to be readable).
 _LONGEST = 63
+#: Seconds after which a temporary file is nobody's any more.
+_ABANDONED = 60.0
 
 
 class _Flavor(enum.Enum):
@@ -59,12 +63,15 @@ class DirectoryTarget:
             k0s the folder of its stacks, such as `/var/lib/k0s/manifests`.
         site: The site's name.
         platform: The site's platform, which says whose rules hold: `k3s`, `rke2` (the same) or `k0s`.
+        former_sites: Names that the site had before; it must know them for as long as files carry one.
 
     Raises:
         UsageError: The platform has no such folder.
     """
 
-    def __init__(self, directory: Path | str, site: str, *, platform: str) -> None:
+    def __init__(
+        self, directory: Path | str, site: str, *, platform: str, former_sites: Collection[str] = ()
+    ) -> None:
         flavor = _FLAVORS.get(platform)
         if flavor is None:
             raise UsageError(
@@ -75,10 +82,8 @@ class DirectoryTarget:
         self._site = site
         self._flavor = flavor
         self._root = Path(directory)
-        self._prefix = _name("wayside", site)
-        self._folder = self._root if flavor is _Flavor.K3S else self._root / self._prefix
-        self._inventory = self._folder / f".{self._prefix}.inventory"
-        self._owner = applyset_id(site)
+        self._names = (site, *former_sites)
+        self._owners = frozenset(applyset_id(name) for name in self._names)
 
     def observe(self, resources: Iterable[Resource], known: Inventory) -> Observed:
         """Return what stands in the site's files."""
@@ -89,7 +94,7 @@ class DirectoryTarget:
             for place in sorted(self._folder.glob(f"{self._prefix}-*.yaml")):
                 for manifest in self._load(place):
                     # The name of another site may begin with this one's.
-                    if part_of(manifest) == self._owner:
+                    if part_of(manifest) in self._owners:
                         objects[Resource(manifest).id] = manifest
         entries = {
             id_: stored.get(id_) or InventoryEntry(id_, str(manifest.get("apiVersion")), digest="")
@@ -139,8 +144,10 @@ class DirectoryTarget:
         """Write the inventory into a hidden file beside the manifests."""
         with self._reachable():
             self._folder.mkdir(parents=self._flavor is _Flavor.K0S, exist_ok=True)
+            old = time.time() - _ABANDONED
             for left in self._folder.glob(f".{self._prefix}*.tmp"):
-                left.unlink(missing_ok=True)  # of an agent that was killed while it wrote
+                if left.stat().st_mtime < old:  # of an agent that was killed while it wrote
+                    left.unlink(missing_ok=True)
             manifest_file.write(self._inventory, inventory.to_json().encode() + b"\n")
 
     def describe(self) -> Mapping[str, Any]:
@@ -156,11 +163,36 @@ class DirectoryTarget:
         # The namespace stands last, behind its own mark, so that no two pairs make the same name.
         return self._folder / f"{_name(self._prefix, rank, kind, 'in', id_.namespace or 'cluster')}.yaml"
 
+    @cached_property
+    def _prefix(self) -> str:
+        """What names of the site's files begin with.
+
+        A site that was renamed goes on with the files of its former name: in new ones its objects would be
+        others for k3s and k0s, which would delete and make them again.
+        """
+        names = [_name("wayside", name) for name in self._names]
+        known = (name for name in names if self._inventory_of(name).exists())
+        return next(known, names[0])
+
+    @property
+    def _folder(self) -> Path:
+        return self._folder_of(self._prefix)
+
+    @property
+    def _inventory(self) -> Path:
+        return self._inventory_of(self._prefix)
+
+    def _folder_of(self, prefix: str) -> Path:
+        return self._root if self._flavor is _Flavor.K3S else self._root / prefix
+
+    def _inventory_of(self, prefix: str) -> Path:
+        return self._folder_of(prefix) / f".{prefix}.inventory"
+
     def _content(self, id_: ResourceId) -> dict[ResourceId, Manifest]:
         """Return the objects of a file, which must be this site's own."""
         place = self.file_of(id_)
         manifests = self._load(place)
-        if any(part_of(manifest) != self._owner for manifest in manifests):
+        if any(part_of(manifest) not in self._owners for manifest in manifests):
             raise TargetRefused(
                 f"expected objects of the site {self._site} in {place}, found others",
                 code="file-changed",

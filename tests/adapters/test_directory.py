@@ -108,6 +108,19 @@ def test_two_sites_may_share_a_folder_also_where_one_name_begins_with_the_other(
     assert held(tmp_path) == {"ConfigMap/a/one", "ConfigMap/a/three"}
 
 
+@pytest.mark.parametrize("platform", ["k3s", "k0s"])
+def test_a_renamed_site_goes_on_in_the_files_that_it_has(tmp_path: Path, platform: str) -> None:
+    agent(tmp_path, platform, "old").sync([config_map("a", "one"), config_map("a", "two")])
+    files = set(tmp_path.rglob("*.yaml"))
+    target = DirectoryTarget(tmp_path, "new", platform=platform, former_sites=("old",))
+    renamed = Agent(target, "new", former_sites=("old",))
+    outcome = renamed.sync([config_map("a", "one")])
+    assert outcome.succeeded
+    assert set(tmp_path.rglob("*.yaml")) == files
+    assert held(tmp_path) == {"ConfigMap/a/one"}
+    assert not renamed.sync([config_map("a", "one")]).changed
+
+
 def test_an_agent_that_lost_its_state_finds_it_in_the_files(tmp_path: Path) -> None:
     agent(tmp_path).sync([config_map("a", name) for name in ("one", "two", "three")])
     for hidden in tmp_path.glob(".wayside*"):
@@ -238,6 +251,9 @@ def test_an_agent_that_is_killed_while_it_writes_leaves_whole_files_and_converge
     outcome = agent(tmp_path, platform).sync(wanted, confirm_deletes=everything)
     assert outcome.succeeded
     assert held(tmp_path) == {"ConfigMap/a/always", "ConfigMap/a/last"}
+    for left in tmp_path.rglob("*.tmp"):
+        os.utime(left, (0, 0))
+    agent(tmp_path, platform).sync(wanted)
     assert not list(tmp_path.rglob("*.tmp"))
     (stored,) = tmp_path.rglob(".wayside-store.inventory")
     assert len(json.loads(stored.read_text())["entries"]) == 2
