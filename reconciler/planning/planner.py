@@ -17,6 +17,7 @@ from reconciler.planning.normal import normal
 from reconciler.planning.ordering import Order, kind_rank, order
 from reconciler.planning.ownership import foreign_owner
 from reconciler.planning.pruning import Rules, deletions
+from reconciler.planning.scaling import left_to_scalers
 from reconciler.planning.scope import defined_scopes, scoped
 
 __all__ = ["plan"]
@@ -59,6 +60,7 @@ def plan(
     wanted = () if policy.decommission else desired
     scopes = {**defined_scopes(wanted), **observed.scopes}
     resources = [with_label(scoped(normal(resource), scopes), owner) for resource in wanted]
+    resources = left_to_scalers(resources, observed.objects)
     holds = _malformed(resources)
     rules = Rules(policy, ours, frozenset(own), rollback=rollback)
     known = _known(observed, inventory, ours)

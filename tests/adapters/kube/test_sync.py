@@ -237,6 +237,41 @@ def test_what_somebody_changed_by_hand_is_put_back_and_what_they_added_stays(
     assert not agent.sync(desired).changed
 
 
+def test_replicas_are_left_to_an_autoscaler_of_the_set_and_to_nobody_else(
+    control_plane: Cluster, agent: Agent[KubeTarget], namespace: str
+) -> None:
+    def scale(replicas: int) -> None:
+        control_plane.kubectl("-n", namespace, "scale", "deployment/web", f"--replicas={replicas}")
+
+    def replicas() -> str:
+        path = "jsonpath={.spec.replicas}"
+        return control_plane.kubectl("-n", namespace, "get", "deployment", "web", "-o", path)
+
+    agent.timeout = 0  # whether pods come up is not what this is about
+    web = deployment(namespace, "web", replicas=1)
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    scaler = manifest(
+        "autoscaling/v2",
+        "HorizontalPodAutoscaler",
+        "web",
+        namespace,
+        spec={"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 9},
+    )
+    agent.sync([web, scaler])
+    agent.sync([web, scaler])
+    scale(4)
+    agent.sync([web, scaler])
+    assert replicas() == "4"
+    again = agent.plan([web, scaler])
+    assert {change.action for change in again.changes} == {Action.UNCHANGED}
+    newer = deployment(namespace, "web", replicas=1, image="registry.example/app:2")
+    agent.sync([newer, scaler])
+    assert replicas() == "4"
+    scale(5)
+    agent.sync([newer])
+    assert replicas() == "1"
+
+
 def test_a_state_that_was_restored_from_an_old_copy_hides_no_change(
     control_plane: Cluster, agent: Agent[KubeTarget], namespace: str
 ) -> None:
