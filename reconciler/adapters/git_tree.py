@@ -95,6 +95,25 @@ class GitTree:
             )
         return datetime.datetime.fromtimestamp(int(out), datetime.UTC)
 
+    def merge_base(self, other: str) -> str:
+        """Return the newest commit that this revision and another have in common.
+
+        Raises:
+            SourceError: The other revision is not here, or there is no such commit.
+        """
+        commit = self._resolve_revision(other)
+        out = self._run("merge-base", self.commit, commit)
+        if out is not None and out.strip():
+            return out.decode().split()[0]
+        shallow = (self._run("rev-parse", "--is-shallow-repository") or b"").strip() == b"true"
+        raise SourceError(
+            f"expected a common ancestor of {other!r} and {self.commit[:12]}, found none",
+            code="no-merge-base",
+            hint="this clone is shallow: git fetch --unshallow; in CI, clone with fetch-depth: 0"
+            if shallow
+            else "the two have no history in common; name another base",
+        )
+
     def entry_type(self, path: str) -> EntryType | None:
         """Return what stands at `path` (symlinks inside the tree are followed), or None."""
         place = self._follow(path)

@@ -18,6 +18,7 @@ from reconciler.model.fleet import Fleet
 from reconciler.model.site import Site
 from reconciler.pipeline.evaluate import evaluate_site
 from reconciler.pipeline.rulebook import Rulebook
+from reconciler.pipeline.weakening import RuleState, weakenings
 from reconciler.render import Renderer
 from reconciler.report.document import CheckReport, SiteResult
 from reconciler.report.merge import merge_findings, merge_not_checked
@@ -34,6 +35,7 @@ class CheckSettings:
 
     Attributes:
         revision: The commit that the tree holds, or "" for a working tree.
+        base: The commit that it is compared with, or "".
         at: The time by which waivers expire: the committer's time, or now for a working tree.
         sites: Names of the sites to check; empty means all.
         engine: CEL engine.
@@ -42,6 +44,7 @@ class CheckSettings:
 
     revision: str
     at: datetime.datetime
+    base: str = ""
     sites: tuple[str, ...] = ()
     engine: Literal["native", "pure"] = "native"
     processes: int = 0
@@ -57,13 +60,18 @@ class _Share:
 
 
 def check_fleet(
-    tree: FileTree, *, settings: CheckSettings, before_fork: Callable[[], None] = lambda: None
+    tree: FileTree,
+    *,
+    settings: CheckSettings,
+    base: FileTree | None = None,
+    before_fork: Callable[[], None] = lambda: None,
 ) -> CheckReport:
     """Check a fleet.
 
     Args:
         tree: The fleet's files.
         settings: How the check runs.
+        base: The files that the change is compared with, to tell what it takes from the rules.
         before_fork: Ends what must not be shared between processes, such as a child of `tree`'s.
 
     Raises:
@@ -73,9 +81,13 @@ def check_fleet(
     load = load_fleet(tree)
     findings = list(load.findings)
     if load.fleet is None:
-        return CheckReport(settings.revision, "", (), merge_findings(findings), seconds=_since(started))
+        return CheckReport(
+            settings.revision, settings.base, (), merge_findings(findings), seconds=_since(started)
+        )
     rulebook = Rulebook.compile(fleet=load.fleet, tree=tree, engine=settings.engine)
     findings += rulebook.findings
+    if base is not None:
+        findings += _weakenings(base, tree, load.fleet, rulebook, settings)
     broken = {site.name for site in load.broken}
     sites = _chosen(load.fleet, broken, settings.sites)
 
@@ -91,7 +103,7 @@ def check_fleet(
     missed = [SiteResult(name, None) for name in broken if not settings.sites or name in settings.sites]
     return CheckReport(
         revision=settings.revision,
-        base="",
+        base=settings.base,
         sites=sorted(
             [*missed, *(result for share in shares for result in share.results)],
             key=lambda result: result.name,
@@ -99,6 +111,19 @@ def check_fleet(
         findings=merge_findings([*findings, *(finding for share in shares for finding in share.findings)]),
         not_checked=merge_not_checked(item for share in shares for item in share.not_checked),
         seconds=_since(started),
+    )
+
+
+def _weakenings(
+    base: FileTree, tree: FileTree, fleet: Fleet, rulebook: Rulebook, settings: CheckSettings
+) -> tuple[Finding, ...]:
+    before = load_fleet(base)
+    if before.fleet is None:
+        return ()  # the base is no fleet yet, so there was nothing to weaken
+    old = Rulebook.compile(fleet=before.fleet, tree=base, engine=settings.engine)
+    return weakenings(
+        RuleState(base, before.fleet, old.pack.policies, old.documents),
+        RuleState(tree, fleet, rulebook.pack.policies, rulebook.documents),
     )
 
 

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.documents.tree import EntryType, FileTree, TreeError, WorkingTree
 from reconciler.errors import UsageError
 
-__all__ = ["Repository", "open_repository"]
+if TYPE_CHECKING:
+    from reconciler.adapters.git_tree import GitTree
+
+__all__ = ["Repository", "open_base", "open_repository"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,27 @@ def open_repository(directory: str, revision: str = "") -> Iterator[Repository]:
     if not revision:
         yield Repository(root, WorkingTree(root))
         return
+    with _tree(root, revision) as tree:
+        if tree.entry_type("fleet.yaml") is not EntryType.FILE:
+            raise UsageError(f"the revision {revision!r} has no fleet.yaml there", code="no-fleet")
+        yield Repository(root, tree, tree.commit, tree.committed_at)
+
+
+@contextmanager
+def open_base(repository: Repository, base: str) -> Iterator[Repository]:
+    """Open what a pull request is compared with: the merge base of the revision (or HEAD) and `base`.
+
+    Raises:
+        UsageError: The fleet is not in a git repository.
+        SourceError: There is no such revision, or no merge base; in a shallow clone, says what to fetch.
+    """
+    with _tree(repository.root, repository.commit or "HEAD") as tree:
+        commit = tree.merge_base(base)
+    with _tree(repository.root, commit) as tree:
+        yield Repository(repository.root, tree, tree.commit, tree.committed_at)
+
+
+def _tree(root: Path, revision: str) -> GitTree:
     from reconciler.adapters.git_tree import GitTree
 
     top = next((place for place in (root, *root.parents) if (place / ".git").exists()), None)
@@ -75,13 +100,10 @@ def open_repository(directory: str, revision: str = "") -> Iterator[Repository]:
         raise UsageError(
             f"{root} is not in a git repository, so it has no revision {revision!r}",
             code="no-git",
-            hint="leave --revision out to use the files as they are",
+            hint="without --revision and --base, the files are checked as they are",
         )
     inside = root.relative_to(top).as_posix()
-    with GitTree(top, revision, directory="" if inside == "." else inside) as tree:
-        if tree.entry_type("fleet.yaml") is not EntryType.FILE:
-            raise UsageError(f"the revision {revision!r} has no fleet.yaml in {inside!r}", code="no-fleet")
-        yield Repository(root, tree, tree.commit, tree.committed_at)
+    return GitTree(top, revision, directory="" if inside == "." else inside)
 
 
 def _fleet_root(start: Path) -> Path:

@@ -40,6 +40,7 @@ class Rulebook:
         fleet: The fleet that the rules are for.
         lock: What `images.lock` says, or None where there is none.
         findings: What is wrong with rules, their files and the lock.
+        documents: The documents of the fleet's own policy files.
         blocking: Those of the findings that let no site be judged: with a lock that cannot be read, nobody
             knows what would be pulled.
     """
@@ -51,6 +52,7 @@ class Rulebook:
         pack: RulePack,
         admission: Mapping[tuple[int, int], AdmissionPack],
         params: tuple[Manifest, ...],
+        documents: tuple[Document, ...],
         lock: ImagesLock | None,
         findings: tuple[Finding, ...],
         blocking: tuple[Finding, ...],
@@ -63,6 +65,7 @@ class Rulebook:
         self.pack = pack
         self._admission = admission
         self._params = params
+        self.documents = documents
         self._defaulters: dict[tuple[int, int], Defaulter] = {}
 
     @classmethod
@@ -99,6 +102,7 @@ class Rulebook:
             pack=pack,
             admission=admission,
             params=params,
+            documents=tuple(own),
             lock=lock,
             findings=(*findings, *blocking),
             blocking=blocking,

@@ -248,3 +248,111 @@ def test_a_variable_that_a_site_lacks_is_found_on_the_line_that_wants_it(
     (finding,) = [f for f in json.loads(capsys.readouterr().out)["findings"] if f["rule"] == "vars"]
     assert finding["sites"] == ["market"]
     assert finding["location"] == {"path": "bases/pos/deployment.yaml", "line": 12, "column": 18}
+
+
+def commit_fleet(root: Path, changes: dict[str, str] | None = None) -> None:
+    write_fleet(root, changes)
+    git(root, "init", "-q", "-b", "main")
+    git(root, "add", ".")
+    git(root, "commit", "-q", "-m", "base")
+
+
+WAIVER = """\
+  rules:
+    failOn: error
+    settings:
+      memory-budget: {severity: info}
+      image-platforms: {enabled: false}
+    waivers:
+      - {rule: digest-pinned, reason: trial, expires: 2099-01-01, sites: [market]}
+"""
+LOOSENED = {
+    "fleet.yaml": FILES["fleet.yaml"] + "spec:\n" + WAIVER,
+    "policies/few-replicas.yaml": POLICY.replace("[Deny]", "[Audit]"),
+    "trust/release.pub": "a new key\n",
+}
+
+
+def test_with_a_base_everything_that_a_change_takes_from_the_rules_is_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commit_fleet(
+        tmp_path,
+        {
+            "fleet.yaml": FILES["fleet.yaml"] + "spec: {rules: {failOn: warning}}\n",
+            "policies/few-replicas.yaml": POLICY,
+        },
+    )
+    write_fleet(tmp_path, LOOSENED)
+    check(tmp_path, "--base", "main", "--format", "json")
+    document = json.loads(capsys.readouterr().out)
+    found = {
+        (f["rule"], f["message"], f["location"]["path"], f["location"]["line"])
+        for f in document["findings"]
+        if f["rule"] in ("rule-weakened", "waiver-added", "trust-changed")
+    }
+    assert document["base"] == git(tmp_path, "rev-parse", "main")
+    assert found == {
+        ("rule-weakened", "the fleet refused from warning, now it refuses only from error", "fleet.yaml", 6),
+        ("rule-weakened", "the rule memory-budget had severity error, now it has info", "fleet.yaml", 8),
+        ("rule-weakened", "the rule image-platforms is switched off", "fleet.yaml", 9),
+        (
+            "rule-weakened",
+            "the ValidatingAdmissionPolicyBinding few-replicas is changed: it does not deny any more",
+            "policies/few-replicas.yaml",
+            1,
+        ),
+        ("waiver-added", "digest-pinned is waived for market until 2099-01-01: trial", "fleet.yaml", 11),
+        (
+            "trust-changed",
+            "the trust root trust/release.pub is added; sites judge by what they trusted before this change",
+            "trust/release.pub",
+            1,
+        ),
+    }
+
+
+def test_a_change_that_takes_nothing_from_the_rules_is_silent_about_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commit_fleet(tmp_path, LOOSENED)
+    write_fleet(tmp_path, {"policies/few-replicas.yaml": POLICY.replace("[Deny]", "[Audit]")})
+    (tmp_path / "sites/market/note.txt").write_text("nothing of importance")
+    assert check(tmp_path, "--base", "main", "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["findings"] == []
+
+
+def test_a_rule_of_the_fleet_that_is_gone_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commit_fleet(tmp_path, {"policies/few-replicas.yaml": POLICY})
+    (tmp_path / "policies/few-replicas.yaml").unlink()
+    assert check(tmp_path, "--base", "main") == 0
+    shown = capsys.readouterr().out
+    assert "warning[rule-weakened]: the ValidatingAdmissionPolicy few-replicas is gone" in shown
+
+
+def test_a_base_that_is_not_here_says_what_to_fetch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commit_fleet(tmp_path)
+    assert check(tmp_path, "--base", "origin/main") == 2
+    assert "fetch-depth: 0" in capsys.readouterr().err
+
+
+def test_a_shallow_clone_without_the_merge_base_says_how_to_deepen_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    origin = tmp_path / "origin"
+    commit_fleet(origin)
+    git(origin, "checkout", "-q", "-b", "change")
+    for branch in ("change", "main"):
+        git(origin, "checkout", "-q", branch)
+        (origin / f"{branch}.txt").write_text("more")
+        git(origin, "add", ".")
+        git(origin, "commit", "-q", "-m", f"on {branch}")
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", "--depth=1", "--branch=change", f"file://{origin}", str(clone))
+    git(clone, "fetch", "-q", "--depth=1", "origin", "main:refs/remotes/origin/main")
+    assert check(clone, "--base", "origin/main") == 2
+    assert "git fetch --unshallow" in capsys.readouterr().err

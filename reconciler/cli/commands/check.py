@@ -6,9 +6,10 @@ import argparse
 import datetime
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
-from reconciler.cli.repository import open_repository
+from reconciler.cli.repository import open_base, open_repository
 from reconciler.cli.style import Style
 from reconciler.errors import UsageError
 from reconciler.model.finding import Severity
@@ -26,6 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--revision", default="", metavar="REV", help="check a commit instead of the working tree"
+    )
+    parser.add_argument(
+        "--base",
+        default="",
+        metavar="REF",
+        help="list what the change since the merge base with REF takes from the rules",
     )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to write the result")
     parser.add_argument(
@@ -62,15 +69,23 @@ def run(options: argparse.Namespace) -> int:
     from reconciler.report.text import format_report
     from reconciler.rules.cel import default_engine
 
-    with open_repository(options.directory, options.revision) as repository:
+    with ExitStack() as stack:
+        repository = stack.enter_context(open_repository(options.directory, options.revision))
+        base = stack.enter_context(open_base(repository, options.base)) if options.base else None
         settings = CheckSettings(
             revision=repository.commit,
             at=repository.committed_at or datetime.datetime.now(datetime.UTC),
+            base=base.commit if base else "",
             sites=tuple(options.site),
             engine=options.engine or default_engine(),
             processes=options.processes,
         )
-        report = check_fleet(repository.tree, settings=settings, before_fork=repository.release)
+        report = check_fleet(
+            repository.tree,
+            settings=settings,
+            base=base.tree if base else None,
+            before_fork=repository.release,
+        )
         threshold = Severity(options.fail_on)
         stream = sys.stdout
         if options.format == "json":
