@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from reconciler.model.resource import Resource, ResourceId
 from reconciler.render.build import Build, Memo
 from reconciler.render.origins import Origin, trace
 from reconciler.render.result import ResourceSet, Tracer
-from reconciler.render.sources import Sources
+from reconciler.render.sources import Reads, Sources
 
 __all__ = ["Renderer", "build"]
 
@@ -28,8 +28,30 @@ class Renderer:
     """
 
     def __init__(self, tree: FileTree, *, prefix: str = "") -> None:
+        self._tree = tree
+        self._prefix = prefix
         self._sources = Sources(tree, prefix=prefix)
         self._memo: Memo = {}
+        self._built: dict[str, tuple[ResourceSet, Reads]] = {}
+
+    def at(self, tree: FileTree, changed: Collection[str] | None = None) -> Renderer:
+        """Return a renderer of another tree that keeps what is the same there.
+
+        Only directories for which something that they read differs are built again.
+
+        Args:
+            tree: The other tree, for example another revision.
+            changed: Every path whose content or existence differs; None to compare the files that were read.
+        """
+        other = Renderer(tree, prefix=self._prefix)
+        other._sources, unchanged = self._sources.at_tree(tree, changed)
+        other._memo = {root: base for root, base in self._memo.items() if unchanged(base.reads)}
+        other._built = {root: built for root, built in self._built.items() if unchanged(built[1])}
+        return other
+
+    def is_built(self, directory: str) -> bool:
+        """Return whether `build` would give what an earlier call, or an earlier tree, gave."""
+        return normalize("", directory.strip("/")) in self._built
 
     def build(self, directory: str) -> ResourceSet:
         """Return the resources of a directory.
@@ -38,6 +60,8 @@ class Renderer:
             InputError: It cannot be built; says where and why.
         """
         root = normalize("", directory.strip("/"))
+        if root in self._built:
+            return self._built[root][0]
         reads = self._sources.begin()
         try:
             items = Build(self._sources, self._memo).run(root)
@@ -47,7 +71,9 @@ class Renderer:
             ) from None
         finally:
             self._sources.end()
-        return ResourceSet.of(items, frozenset(reads.files), self._tracer(root))
+        result = ResourceSet.of(items, frozenset(reads.files), self._tracer(root))
+        self._built[root] = (result, reads)
+        return result
 
     def _tracer(self, root: str) -> Callable[[], Tracer]:
         """Return what builds a directory once more, with the history of its resources, when it is called."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -62,10 +62,76 @@ class Sources:
         self._prefix = prefix
         self.styles = styles or Styles()
         self._bytes: dict[str, bytes] = {}
+        self._ids: dict[str, str] = {}
         self._types: dict[str, EntryType | None] = {}
         self._parsed: dict[tuple[str, str], Any] = {}
         self._positions: dict[str, Positions] = {}
         self._stack: list[Reads] = [Reads()]
+
+    def at_tree(
+        self, tree: FileTree, changed: Collection[str] | None
+    ) -> tuple[Sources, Callable[[Reads], bool]]:
+        """Return the files of another tree, with what was parsed of those that are the same in both.
+
+        Args:
+            tree: The other tree.
+            changed: Every path whose content or existence differs, or None to find out.
+
+        Returns:
+            The files, and whether a part of a build would read the same from them.
+        """
+        other = Sources(tree, prefix=self._prefix, styles=self.styles)
+        touched = None
+        if changed is not None:
+            touched = set(changed)
+            for path in changed:
+                folder = path
+                while folder:
+                    folder = posixpath.dirname(folder)
+                    touched.add(folder)
+        same: dict[str, bool] = {}
+
+        def is_same(path: str) -> bool:
+            known = same.get(path)
+            if known is None:
+                known = same[path] = self._is_same(path, other, touched)
+            return known
+
+        for path, data in self._bytes.items():
+            if is_same(path):
+                other._bytes[path] = data
+        for key, value in self._parsed.items():
+            if key[0] in other._bytes:
+                other._parsed[key] = value
+        found: dict[str, EntryType | None] = {}
+
+        def unchanged(reads: Reads) -> bool:
+            if not all(map(is_same, reads.files)):
+                return False
+            for path, kind in reads.probes.items():
+                if touched is not None and path not in touched:
+                    continue
+                if path not in found:
+                    found[path] = tree.entry_type(path)
+                if found[path] is not kind:
+                    return False
+            return True
+
+        return other, unchanged
+
+    def _is_same(self, path: str, other: Sources, touched: set[str] | None) -> bool:
+        """Return whether a file that was read is the same in another tree."""
+        if touched is not None and path not in touched:
+            other._ids[path] = self._ids[path]
+            return True
+        tree = other._tree
+        try:
+            identifier = tree.content_id(path)
+            equal = identifier == self._ids[path] or tree.read(path) == self._bytes[path]
+        except TreeError:
+            return False
+        other._ids[path] = identifier
+        return equal
 
     def shown(self, path: str) -> str:
         """Return a path as messages show it."""
@@ -156,6 +222,7 @@ class Sources:
         """Return the content of a file."""
         data = self._bytes.get(path)
         if data is None:
+            self._ids[path] = self._tree.content_id(path)
             data = self._tree.read(path)
             self._bytes[path] = data
         self._stack[-1].files.add(path)

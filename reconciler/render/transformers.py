@@ -134,7 +134,6 @@ def set_entries(
                 raise _conflict(item, path) from None
         if not alone:
             item.linked = True
-        item.merged = True
         if relinked:
             item.body = body
             relink(item, relinked)

@@ -93,7 +93,7 @@ class Tree:
     """One tree in the making."""
 
     def __init__(self, seed: int) -> None:
-        self.random = Random(seed)
+        self.random = Random(seed)  # noqa: S311 - trees, not secrets
         self.files: dict[str, str] = {}
         self.seed = seed
         self.known: list[tuple[str, str, str]] = []
@@ -170,24 +170,24 @@ class Tree:
         if self.maybe(0.2):
             made["initContainers"] = [self.container("init")]
         if self.maybe(0.4):
-            volumes = []
-            for name in ["v1", "v2", "v3"][: self.random.randint(1, 3)]:
-                volumes.append(
-                    self.pick(
-                        [
-                            {"name": name, "configMap": {"name": self.pick(CONFIGS)}},
-                            {"name": name, "secret": {"secretName": self.pick(SECRETS)}},
-                            {"name": name, "emptyDir": {}},
-                            {"name": name, "persistentVolumeClaim": {"claimName": self.pick(NAMES)}},
-                        ]
-                    )
-                )
-            made["volumes"] = volumes
+            names = ["v1", "v2", "v3"][: self.random.randint(1, 3)]
+            made["volumes"] = [self.volume(name) for name in names]
         if self.maybe(0.3):
             made["serviceAccountName"] = self.pick(NAMES)
         if self.maybe(0.1):
             made["tolerations"] = [{"key": self.pick(["a", "b"]), "operator": "Exists"}]
         return made
+
+    def volume(self, name: str) -> dict[str, Any]:
+        chosen: dict[str, Any] = self.pick(
+            [
+                {"configMap": {"name": self.pick(CONFIGS)}},
+                {"secret": {"secretName": self.pick(SECRETS)}},
+                {"emptyDir": {}},
+                {"persistentVolumeClaim": {"claimName": self.pick(NAMES)}},
+            ]
+        )
+        return {"name": name, **chosen}
 
     def workload(self) -> dict[str, Any]:
         kind = self.pick(["Deployment", "Deployment", "StatefulSet", "DaemonSet"])
@@ -313,13 +313,14 @@ class Tree:
         folder = f"{name}{self.layers}"
         self.layers += 1
         fields: dict[str, Any] = {}
-        resources: list[str] = []
-        for _ in range(self.random.randint(1, 2) if depth else 0):
-            resources.append("../" + self.layer("base", depth=depth - 1))
+        bases = self.random.randint(1, 2) if depth else 0
+        resources = ["../" + self.layer("base", depth=depth - 1) for _ in range(bases)]
         made: list[dict[str, Any]] = []
         if not resources or self.maybe(0.5):
             seen = set()
             for each in self.some(self.resource, 5):
+                if each["kind"] in ("ConfigMap", "Secret"):
+                    self.generated.append(each["metadata"]["name"])
                 key = (each["kind"], each["metadata"]["name"], str(each["metadata"].get("namespace", "")))
                 if key not in seen or self.maybe(0.03):
                     made.append(each)
@@ -343,7 +344,7 @@ class Tree:
             ("namespace", 0.3, lambda: self.pick(["one", "two", "three"])),
             ("namePrefix", 0.3, lambda: self.pick(["p-", "q-"])),
             ("nameSuffix", 0.2, lambda: self.pick(["-s", "-t"])),
-            ("commonLabels", 0.2, self.labels),
+            ("commonLabels", 0.15, self.labels),
             ("labels", 0.25, lambda: self.some(self.label, 2)),
             ("commonAnnotations", 0.2, lambda: {"note": self.text()}),
             ("images", 0.3, lambda: self.some(self.image, 2)),
@@ -391,7 +392,8 @@ class Tree:
         return made
 
     def generator(self, names: list[str]) -> dict[str, Any]:
-        made: dict[str, Any] = {"name": self.pick(names)}
+        unused = [name for name in names if name not in self.generated]
+        made: dict[str, Any] = {"name": self.pick(unused or names)}
         if made["name"] in self.generated and self.maybe(0.9):
             made["behavior"] = self.pick(["merge", "replace"])
         elif self.maybe(0.05):
@@ -404,7 +406,8 @@ class Tree:
 
     def target(self) -> tuple[str, str, str]:
         if self.known and self.maybe(0.98):
-            return self.pick(self.known)
+            chosen: tuple[str, str, str] = self.pick(self.known)
+            return chosen
         return ("apps/v1", "Deployment", self.pick(NAMES))
 
     def merge_patch(self) -> dict[str, Any]:
@@ -472,7 +475,7 @@ class Tree:
             elif path == "/metadata/name":
                 value = self.pick(NAMES)
             made.append(
-                {"op": self.pick(["add", "add", "replace", "remove", "test"]), "path": path, "value": value}
+                {"op": self.pick(["add"] * 40 + ["replace", "remove", "test"]), "path": path, "value": value}
             )
         return made
 
@@ -510,7 +513,7 @@ class Tree:
     def replacement(self) -> dict[str, Any]:
         _, kind, name = self.target()
         source: dict[str, Any] = {"kind": kind, "name": name}
-        if self.maybe(0.4):
+        if self.maybe(0.25):
             source["fieldPath"] = self.pick(
                 ["metadata.name", "spec.replicas", "spec.template.spec.containers.0.image", "metadata.labels"]
             )
@@ -531,7 +534,7 @@ class Tree:
                 )
             ],
         }
-        if self.maybe(0.6):
+        if self.maybe(0.9):
             target["options"] = {"create": True}
         if self.maybe(0.1):
             target["reject"] = [{"name": "web"}]
