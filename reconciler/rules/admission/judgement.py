@@ -6,20 +6,18 @@ Follows `pkg/admission/plugin/policy/validating/dispatcher.go` of k8s.io/apiserv
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from reconciler.model.fieldpath import FieldPath
 from reconciler.model.finding import NotChecked
-from reconciler.model.resource import Manifest
 from reconciler.rules.admission.compiling import CompiledPolicy
 from reconciler.rules.admission.evaluation import Annotation, Decision, evaluate
-from reconciler.rules.admission.kinds import ApiKinds
 from reconciler.rules.admission.labels import LabelSelector
 from reconciler.rules.admission.matching import Match, is_excluded, match, needs_namespace_labels
-from reconciler.rules.admission.params import ParamsError, candidates, is_namespaced, resolve
+from reconciler.rules.admission.params import Params, ParamsError, resolve
 from reconciler.rules.admission.request import AdmissionRequest
 from reconciler.rules.admission.review import Denial, Review
 from reconciler.rules.admission.spec import (
@@ -39,22 +37,20 @@ _MAX_ANNOTATION = 10 * 1024
 
 def judge(
     request: AdmissionRequest,
-    params: Iterable[Manifest],
+    params: Callable[[], Params],
     *,
     spec: PolicySpec,
     bindings: Iterable[BindingSpec],
     compiled: CompiledPolicy,
-    kinds: ApiKinds,
 ) -> Review:
     """Say what a policy says of a request.
 
     Args:
         request: The request.
-        params: All objects of the parameters' kind, and others, which are passed over.
+        params: Gives what may be parameters, asked for where the policy matches.
         spec: The policy.
         bindings: Its bindings.
         compiled: Its expressions.
-        kinds: How kinds are served.
 
     Raises:
         RuleError: A parameter is no object.
@@ -64,12 +60,9 @@ def judge(
     judgement = _Judgement(request, spec, compiled)
     matched = judgement.match(spec.match, "matchConstraints")
     if matched is not None:
-        bindings = tuple(bindings)
-        chosen = () if spec.param_kind is None else candidates(spec.param_kind, params)
-        refs = [binding.param_ref for binding in bindings if binding.param_ref is not None]
-        namespaced = spec.param_kind is not None and is_namespaced(spec.param_kind, refs, chosen, kinds)
+        chosen = params()
         for binding in bindings:
-            judgement.ask(binding, matched, chosen, namespaced=namespaced)
+            judgement.ask(binding, matched, chosen)
     return judgement.review()
 
 
@@ -112,9 +105,7 @@ class _Judgement:
                 )
         return match(constraints, request)
 
-    def ask(
-        self, binding: BindingSpec, matched: Match, params: tuple[Manifest, ...], *, namespaced: bool
-    ) -> None:
+    def ask(self, binding: BindingSpec, matched: Match, params: Params) -> None:
         """Ask with one binding."""
         if binding.match is not None and self.match(binding.match, "matchResources") is None:
             return
@@ -127,7 +118,7 @@ class _Judgement:
             )
             return
         try:
-            chosen = tuple(self._params(binding, params, namespaced=namespaced))
+            chosen = tuple(self._params(binding, params))
         except ParamsError as err:
             if self._spec.failure_policy is FailurePolicy.FAIL:
                 message = f"failed to configure binding: {err.message}"
@@ -148,18 +139,15 @@ class _Judgement:
             for reason in outcome.not_checked:
                 self._note(reason)
 
-    def _params(
-        self, binding: BindingSpec, params: tuple[Manifest, ...], *, namespaced: bool
-    ) -> Iterator[Mapping[str, Any] | None]:
+    def _params(self, binding: BindingSpec, params: Params) -> Iterator[Mapping[str, Any] | None]:
         """Yield each parameter that the policy is evaluated with: none is one too."""
         if self._spec.param_kind is None:
             yield None
         elif binding.param_ref is not None:
-            namespace = self._request.namespace
-            yield from resolve(binding.param_ref, params, namespace=namespace, namespaced=namespaced)
-        elif not binding.name and params:
+            yield from resolve(binding.param_ref, params, namespace=self._request.namespace)
+        elif not binding.name and params.objects:
             # The assumed binding hands over whatever was given.
-            yield from params
+            yield from params.objects
         else:
             yield None
 

@@ -17,6 +17,7 @@ from reconciler.model.location import Location
 from reconciler.model.resource import Manifest, Resource, ResourceId
 from reconciler.rules.admission.compiling import Engine
 from reconciler.rules.admission.kinds import ApiKinds, builtin_kinds
+from reconciler.rules.admission.params import Params
 from reconciler.rules.admission.parsing import BINDING_KIND, GROUP, POLICY_KIND
 from reconciler.rules.admission.policy import KUBERNETES, AdmissionPolicy
 from reconciler.rules.admission.problem import InvalidPolicy, Problem
@@ -135,6 +136,15 @@ class AdmissionPack:
             return PackReview(tuple(violations), ())
         manifests = [resource.manifest for resource in resources]
         candidates = [*params, *manifests]
+        asked: list[tuple[AdmissionPolicy, Params]] = []
+        for policy in self.policies:
+            try:
+                asked.append((policy, policy.select_params(candidates)))
+            except RuleError as err:
+                violations.append(Violation(policy.spec.name, Severity.ERROR, err.message, err.hint))
+        kinds = self._kinds.with_definitions(
+            resource.manifest for resource in resources if resource.kind == "CustomResourceDefinition"
+        )
         namespaces = {
             resource.id.name: resource.manifest
             for resource in resources
@@ -148,15 +158,15 @@ class AdmissionPack:
                     old_object=(old or {}).get(resource.id),
                     namespace_object=namespace,
                     user_info=user_info,
-                    kinds=self._kinds,
+                    kinds=kinds,
                 )
             except RuleError as err:
                 violations.append(
                     Violation("admission-request", Severity.ERROR, err.message, err.hint, resource.id)
                 )
                 continue
-            for policy in self.policies:
-                review = policy.judge(request, candidates)
+            for policy, chosen in asked:
+                review = policy.judge(request, chosen)
                 violations += _violations(policy, review, resource.id)
                 for note in review.not_checked:
                     not_checked[NotChecked(note.rule, note.reason, (), resource.id)] = None

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.errors import UsageError
 from reconciler.model.resource import Manifest
 from reconciler.rules.admission.compiling import CompiledPolicy, Engine, compile_policy
 from reconciler.rules.admission.defaulting import defaulted
 from reconciler.rules.admission.judgement import judge
 from reconciler.rules.admission.kinds import ApiKinds, builtin_kinds
+from reconciler.rules.admission.params import Params
 from reconciler.rules.admission.parsing import (
     BINDING_KIND,
     POLICY_KIND,
@@ -74,7 +76,11 @@ class AdmissionPolicy:
         document = check_kind(policy, POLICY_KIND)
         problems: list[Problem] = []
         spec = parse_policy(document, problems)
-        compiled = compile_policy(spec, problems, kubernetes=kubernetes, engine=engine)
+        try:
+            compiled = compile_policy(spec, problems, kubernetes=kubernetes, engine=engine)
+        except UsageError as err:
+            # No such engine here, or no such version of Kubernetes: then no policy can be used.
+            raise InvalidPolicy(f"{POLICY_KIND} {spec.name!r}", [Problem((), err.message, err.hint)]) from err
         documents = list(bindings)
         parsed = [
             parse_binding(check_kind(binding, BINDING_KIND, binding=index), index, problems)
@@ -125,8 +131,31 @@ class AdmissionPolicy:
         )
         return self.judge(request, params)
 
-    def judge(self, request: AdmissionRequest, params: Iterable[Manifest] = ()) -> Review:
-        """Say what the policy says of a request that was described before; see `review`."""
+    def judge(self, request: AdmissionRequest, params: Iterable[Manifest] | Params = ()) -> Review:
+        """Say what the policy says of a request that was described before; see `review`.
+
+        Args:
+            request: The request.
+            params: What may be parameters: any objects, or what `select_params` made of them.
+
+        Raises:
+            RuleError: A parameter is no object.
+        """
         return judge(
-            request, params, spec=self.spec, bindings=self.bindings, compiled=self.compiled, kinds=self.kinds
+            request,
+            lambda: params if isinstance(params, Params) else self.select_params(params),
+            spec=self.spec,
+            bindings=self.bindings,
+            compiled=self.compiled,
         )
+
+    def select_params(self, objects: Iterable[Manifest]) -> Params:
+        """Choose the objects that may be the policy's parameters, once for many requests.
+
+        Raises:
+            RuleError: Something among them is no object, or is not plain JSON.
+        """
+        if self.spec.param_kind is None:
+            return Params()
+        refs = [binding.param_ref for binding in self.bindings if binding.param_ref is not None]
+        return Params.among(objects, self.spec.param_kind, refs, self.kinds)

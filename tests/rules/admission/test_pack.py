@@ -1,7 +1,10 @@
+import json
+
 from reconciler.documents.yaml import load
 from reconciler.model.finding import Severity
 from reconciler.model.resource import Resource
 from reconciler.rules.admission.pack import AdmissionPack
+from tests.rules.admission.cases import DEFINITIONS
 from tests.rules.admission.documents import config_map, deployment
 
 GOOD = b"""\
@@ -75,6 +78,26 @@ def test_a_policy_may_have_the_site_as_its_parameter() -> None:
         "no more replicas than nodes"
     )
     assert str(violation.resource) == "Deployment.apps/shop/web"
+
+
+def test_the_site_of_a_repository_is_in_the_namespace_of_the_agent() -> None:
+    site = {**SITE, "metadata": {"name": "box"}}
+    (violation,) = pack(GOOD).review([Resource(deployment(3))], params=[site]).violations
+    assert "no more replicas than nodes" in violation.message
+
+
+def test_a_version_of_kubernetes_that_nobody_knows_lets_nothing_pass() -> None:
+    old = AdmissionPack.load(load(GOOD, "p.yaml"), kubernetes="1.2")
+    assert "1.2" in old.findings[0].message
+    assert old.review([]).violations
+
+
+def test_a_custom_kind_among_the_objects_has_the_plural_of_its_definition() -> None:
+    text = GOOD.replace(b"[deployments]", b"[boxen]").replace(b"[apps]", b"[tests.wayside.dev]")
+    definition = json.loads(json.dumps(DEFINITIONS[0]).replace("boxes", "boxen"))
+    box = {"apiVersion": "tests.wayside.dev/v1", "kind": "Box", "metadata": {"name": "b", "namespace": "n"}}
+    resources = [Resource(box), Resource(definition)]
+    assert len(pack(text).review(resources, params=[SITE]).violations) == 1
 
 
 def test_a_parameter_that_is_not_there_refuses() -> None:

@@ -240,6 +240,11 @@ class TestAnObjectThatIsHardToRead:
         with pytest.raises(RuleError, match=r"more than 500 levels at data\.a\[0\]"):
             parsed.review(object=config_map(data={"a": nested(100_000)}))
 
+    def test_may_be_a_parameter(self) -> None:
+        parsed = AdmissionPolicy.parse(policy("true", paramKind={"apiVersion": "v1", "kind": "ConfigMap"}))
+        with pytest.raises(RuleError, match="expected the parameter to be plain JSON"):
+            parsed.review(object=config_map(), params=[config_map(data={"a": nested(10_000)})])
+
     def test_may_be_large(self) -> None:
         parsed = AdmissionPolicy.parse(policy("object.data.a.size() < 1000"))
         assert not parsed.review(object=config_map(data={"a": "x" * 10 * 2**20})).allowed
