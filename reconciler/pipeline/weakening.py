@@ -186,10 +186,10 @@ def _trust(base: FileTree, head: FileTree) -> Iterator[Finding]:
             )
 
 
-def _contents(tree: FileTree) -> dict[str, str]:
+def _contents(tree: FileTree) -> dict[str, bytes]:
     if tree.entry_type(_TRUST) is not EntryType.DIRECTORY:
         return {}
-    return {path: tree.content_id(path) for path in walk(tree, _TRUST)}
+    return {path: tree.read(path) for path in walk(tree, _TRUST)}
 
 
 def _weakened(message: str, at: Location) -> Finding:
