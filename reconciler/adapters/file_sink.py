@@ -39,6 +39,9 @@ class FileSink:
         try:
             path = self._path / f"{batch[0].site}.ndjson" if self._path.is_dir() else self._path
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as err:
+            raise SinkError(f"the file {self._path} cannot be opened: {err.strerror}", unsent=True) from err
+        try:
             try:
                 last = self._last(descriptor, epoch)
                 new = [event.to_cloudevent() for event in batch if event.sequence > last]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
 
 from reconciler.model.event import Event, Receipt
 from reconciler.ports.sink import SinkError
@@ -68,7 +68,10 @@ class HubSink:
             finally:
                 answer.release_conn()
         except HTTPError as err:
-            raise SinkError(f"the hub {self._host()} gave no answer: {_words(err)}") from err
+            raise SinkError(
+                f"the hub {self._host()} gave no answer: {_words(err)}",
+                unsent=isinstance(err, NewConnectionError | ConnectTimeoutError | SSLError),
+            ) from err
         if answer.status != 200:
             raise SinkError(
                 f"the hub {self._host()} answered {answer.status}",
@@ -87,7 +90,9 @@ class HubSink:
         try:
             return Path(self._token_file).read_text(encoding="utf-8").strip()
         except OSError as err:
-            raise SinkError(f"the token file {self._token_file} cannot be read: {err.strerror}") from err
+            raise SinkError(
+                f"the token file {self._token_file} cannot be read: {err.strerror}", unsent=True
+            ) from err
 
     def _host(self) -> str:
         parsed = urllib3.util.parse_url(self._url)

@@ -105,7 +105,7 @@ class SqliteOutbox:
             "SELECT position, sequence, type, time, data FROM outbox ORDER BY position LIMIT ?", (limit,)
         ).fetchall()
         epoch = self.epoch
-        last = int(self._meta("sequence"))
+        last = self.numbered
         events = []
         for position, number, type_, time, data in rows:
             sequence = number
@@ -128,11 +128,21 @@ class SqliteOutbox:
         self._set_meta("sequence", str(last))
         return events
 
+    @property
+    def numbered(self) -> int:
+        """The number given last, or 0."""
+        return int(self._meta("sequence"))
+
+    def withdraw(self, last: int) -> None:
+        """Take back the numbers after `last`; only where it is certain that nobody has seen them."""
+        self._connection.execute("UPDATE outbox SET sequence = NULL WHERE sequence > ?", (last,))
+        self._set_meta("sequence", str(last))
+
     def acknowledge(self, receipt: Receipt) -> None:
         """Forget all events up to and including the acknowledged one."""
         if receipt.epoch != self.epoch:
             return
-        if receipt.acknowledged > int(self._meta("sequence")):
+        if receipt.acknowledged > self.numbered:
             self.renew()
             return
         self._connection.execute("DELETE FROM outbox WHERE sequence <= ?", (receipt.acknowledged,))

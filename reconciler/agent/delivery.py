@@ -55,10 +55,18 @@ def drain(store: StateStore, sink: Sink) -> tuple[int, int]:
     batches = events = 0
     while True:
         with store.transaction() as tx:
+            numbered = tx.outbox.numbered
             batch = tx.outbox.pending(_BATCH)
         if not batch:
             return batches, events
-        receipt = sink.deliver(batch)
+        try:
+            receipt = sink.deliver(batch)
+        except SinkError as err:
+            if err.unsent:
+                # Nobody has seen these numbers, so what they stand for may still be coalesced.
+                with store.transaction() as tx:
+                    tx.outbox.withdraw(numbered)
+            raise
         with store.transaction() as tx:
             tx.outbox.acknowledge(receipt)
             left = tx.outbox.pending(1)

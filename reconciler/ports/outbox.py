@@ -23,6 +23,13 @@ class Outbox(Protocol):
     def pending(self, limit: int) -> Sequence[Event]:
         """Number and return the oldest events that are not acknowledged, at most `limit` of them."""
 
+    @property
+    def numbered(self) -> int:
+        """The number given last, or 0."""
+
+    def withdraw(self, last: int) -> None:
+        """Take back the numbers after `last`; only where it is certain that nobody has seen them."""
+
     def acknowledge(self, receipt: Receipt) -> None:
         """Forget all events up to and including the acknowledged one.
 

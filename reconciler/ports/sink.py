@@ -17,6 +17,7 @@ class SinkError(WaysideError):
     Args:
         message: Why, without credentials.
         retry_after: Seconds that the sink asks to wait, or None.
+        unsent: Whether it is certain that no part of the batch reached the sink.
     """
 
     def __init__(
@@ -26,9 +27,11 @@ class SinkError(WaysideError):
         code: str = "sink-unreachable",
         hint: str = "",
         retry_after: float | None = None,
+        unsent: bool = False,
     ) -> None:
         super().__init__(message, code=code, hint=hint)
         self.retry_after = retry_after
+        self.unsent = unsent
 
 
 class Sink(Protocol):

@@ -162,11 +162,11 @@ def test_any_other_answer_leaves_the_batch_where_it_is(
 ) -> None:
     with hub(answer) as (url, _), pytest.raises(SinkError) as caught:
         HubSink(url).deliver(events(1, 1))
-    assert (caught.value.code, caught.value.retry_after) == (code, wait)
+    assert (caught.value.code, caught.value.retry_after, caught.value.unsent) == (code, wait, False)
 
 
 def test_a_hub_that_is_not_there_is_told_without_credentials() -> None:
     with pytest.raises(SinkError) as caught:
         HubSink("http://user:hunter2@127.0.0.1:1").deliver(events(1, 1))
     assert "hunter2" not in caught.value.message
-    assert caught.value.code == "sink-unreachable"
+    assert (caught.value.code, caught.value.unsent) == ("sink-unreachable", True)

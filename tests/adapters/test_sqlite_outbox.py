@@ -84,11 +84,17 @@ class OutboxMachine(RuleBasedStateMachine):
             tx.emit(EventType.SYNC_APPLIED, {"n": -1})
             raise ZeroDivisionError
 
-    @rule(limit=st.integers(1, 5), arrives=st.booleans(), answered=st.booleans())
-    def send(self, limit: int, arrives: bool, answered: bool) -> None:
+    @rule(limit=st.integers(1, 5), left=st.booleans(), arrives=st.booleans(), answered=st.booleans())
+    def send(self, limit: int, left: bool, arrives: bool, answered: bool) -> None:
+        """Send a batch: it may not even leave, or get lost, or its receipt may get lost."""
         with self.store.transaction() as tx:
+            numbered = tx.outbox.numbered
             batch = list(tx.outbox.pending(limit))
         if not batch:
+            return
+        if not left:
+            with self.store.transaction() as tx:
+                tx.outbox.withdraw(numbered)
             return
         assert [event.sequence for event in batch] == list(
             range(batch[0].sequence, batch[0].sequence + len(batch))
@@ -177,6 +183,17 @@ def test_a_newer_heartbeat_replaces_one_that_nobody_has_seen(store: StateStore) 
         tx.emit(EventType.SYNC_APPLIED, {"n": 2})
         tx.emit(EventType.AGENT_HEARTBEAT, {"n": 3})
     assert [(event.sequence, event.data["n"]) for event in pending(store)] == [(1, 2), (2, 3)]
+
+
+def test_a_heartbeat_whose_number_was_withdrawn_is_replaced_again(store: StateStore) -> None:
+    for number in (1, 2):
+        with store.transaction() as tx:
+            tx.emit(EventType.AGENT_HEARTBEAT, {"n": number})
+        with store.transaction() as tx:
+            before = tx.outbox.numbered
+            assert [event.data["n"] for event in tx.outbox.pending(10)] == [number]
+            tx.outbox.withdraw(before)
+    assert [(event.sequence, event.data["n"]) for event in pending(store)] == [(1, 2)]
 
 
 def test_a_heartbeat_that_was_handed_out_stays(store: StateStore) -> None:

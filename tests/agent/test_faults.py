@@ -122,6 +122,20 @@ def test_events_wait_for_a_sink_that_is_away_and_come_in_one_batch(rig: Rig) -> 
     assert_contiguous(rig.events())
 
 
+def test_heartbeats_do_not_pile_up_while_the_sink_is_away(rig: Rig) -> None:
+    rig.repository.commit([config_map("a", "0")])
+    agent = rig.start("--interval", "3600", "--heartbeat-interval", "0.2")
+    try:
+        eventually(lambda: "agent.heartbeat" in rig.types(), what="a heartbeat")
+        rig.mailbox.rename(rig.folder / "unplugged")
+        eventually(lambda: rig.told().count("events wait") >= 2, what="two tries")
+        assert rig.status().pending <= 2
+        (rig.folder / "unplugged").rename(rig.mailbox)
+    finally:
+        assert stop(agent) == 0
+    assert_contiguous(rig.events())
+
+
 def test_a_full_disk_stops_a_sync_before_it_begins_and_passes(rig: Rig) -> None:
     rig.repository.commit([config_map("a", "1")])
     assert rig.once() == 0

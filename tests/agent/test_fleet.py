@@ -149,6 +149,18 @@ def test_a_mistake_at_one_site_does_not_stop_another(fleet: Fleet) -> None:
 
 
 @pytest.mark.slow
+def test_a_site_that_was_removed_from_the_fleet_is_held_and_keeps_everything(fleet: Fleet) -> None:
+    assert fleet.sync("bremen-kiosk").returncode == 0
+    before = fleet.kinds("bremen-kiosk")
+    fleet.git("rm", "-rq", "sites/bremen-kiosk")
+    fleet.commit("Close the kiosk")
+    assert fleet.sync("bremen-kiosk").returncode == 1
+    status = read_status(fleet.state("bremen-kiosk"))
+    assert (status.state, status.reason) == ("Held", "SiteRemoved")
+    assert fleet.kinds("bremen-kiosk") == before
+
+
+@pytest.mark.slow
 def test_a_fleet_that_wants_newer_agents_holds_this_one(fleet: Fleet) -> None:
     assert fleet.sync("munich-depot").returncode == 0
     fleet.replace("fleet.yaml", ">=0.1,<1", ">=99")
