@@ -22,8 +22,6 @@ from reconciler.planning.scope import defined_scopes, scoped
 __all__ = ["KubeTarget"]
 
 _APPLY = "application/apply-patch+yaml"
-#: Objects in one page of a list.
-_PAGE = "500"
 #: Seconds for which a kind that was just defined may answer "not found".
 _PATIENCE = 10.0
 
@@ -37,6 +35,7 @@ class KubeTarget:
         namespace: The agent's namespace, where the `Site` object is.
         former_sites: Names that the site had before.
         propagation: How dependents of a deleted object are deleted: `Background` or `Foreground`.
+        page: How many objects a list holds that is asked for at once.
     """
 
     def __init__(
@@ -47,12 +46,14 @@ class KubeTarget:
         namespace: str = AGENT_NAMESPACE,
         former_sites: Collection[str] = (),
         propagation: str = "Background",
+        page: int = 500,
     ) -> None:
         self.client = connection if isinstance(connection, KubeClient) else KubeClient(connection)
         self.discovery = Discovery(self.client)
         self.site_object = SiteObject(self.client, self.discovery, site, namespace)
         self._sets = tuple(applyset_id(name, namespace) for name in (site, *former_sites))
         self._propagation = propagation
+        self._page = page
         self._defined: set[tuple[str, str]] = set()
         self._version = ""
 
@@ -194,7 +195,7 @@ class KubeTarget:
         selector = (
             f"{PART_OF}={self._sets[0]}" if len(self._sets) == 1 else f"{PART_OF} in ({','.join(self._sets)})"
         )
-        query = {"labelSelector": selector, "limit": _PAGE}
+        query = {"labelSelector": selector, "limit": str(self._page)}
         found: list[Manifest] = []
         while True:
             try:

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from reconciler.adapters.kube import KubeTarget
+from reconciler.apply import execute
 from reconciler.model.outcome import Actuation, Outcome
 from reconciler.model.plan import Action, HealthStatus
 from reconciler.model.resource import Resource
 from reconciler.planning import applyset_id
-from tests.adapters.kube.site import Agent, config_map, deployment, manifest, shop
+from tests.adapters.kube.site import Agent, SystemClock, config_map, deployment, manifest, shop
 from tests.cluster.cluster import Cluster
 
 pytestmark = pytest.mark.cluster
@@ -93,6 +94,64 @@ def test_without_its_own_state_an_agent_finds_its_objects_again_and_writes_nothi
     assert names(outcome, Action.UNCHANGED) == ["ConfigMap/c0", "ConfigMap/c1", "ConfigMap/c2"]
     del before[f"ConfigMap/{namespace}/c3"]
     assert versions(desired, anew) == before
+
+
+def test_a_list_of_many_pages_is_read_whole(
+    make_agent: Callable[..., Agent[KubeTarget]], namespace: str
+) -> None:
+    desired = [config_map(namespace, f"c{n}") for n in range(7)]
+    first = make_agent()
+    first.sync(desired)
+    anew = Agent(KubeTarget(first.target.client, first.site, page=3), first.site)
+    assert actions(anew.sync(desired)) == {Action.UNCHANGED}
+    assert names(anew.sync(desired[:5]), Action.DELETE) == ["ConfigMap/c5", "ConfigMap/c6"]
+
+
+def test_only_the_very_object_that_was_meant_is_deleted(agent: Agent[KubeTarget], namespace: str) -> None:
+    one = config_map(namespace, "one")
+    agent.sync([one])
+    agent.target.delete(one.id, "v1", uid="11111111-2222-3333-4444-555555555555")
+    assert agent.target.read(one.id, "v1") is not None
+    agent.target.delete(one.id, "v1")
+    assert agent.target.read(one.id, "v1") is None
+    agent.target.delete(one.id, "v1")
+    gone = manifest("nowhere.example.com/v1", "Gadget", "x", namespace)
+    agent.target.delete(gone.id, gone.api_version)
+    assert agent.target.read(gone.id, gone.api_version) is None
+
+
+def test_what_an_admission_policy_of_the_cluster_denies_is_refused_in_its_words(
+    control_plane: Cluster, agent: Agent[KubeTarget], namespace: str
+) -> None:
+    name = f"deny-{secrets.token_hex(4)}"
+    kind = "admissionregistration.k8s.io/v1"
+    rules = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"], "resources": ["configmaps"]}]
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    policy = manifest(
+        kind,
+        "ValidatingAdmissionPolicy",
+        name,
+        spec={
+            "matchConstraints": {"resourceRules": rules, "namespaceSelector": selector},
+            "validations": [{"expression": "!has(object.data)", "message": "no data in this house"}],
+        },
+    )
+    spec = {"policyName": name, "validationActions": ["Deny"]}
+    binding = manifest(kind, "ValidatingAdmissionPolicyBinding", name, spec=spec)
+    for resource in (policy, binding):
+        control_plane.kubectl("create", "-f", "-", input=json.dumps(resource.manifest))
+    wanted = config_map(namespace, "one", colour="blue")
+    try:
+        for _ in range(50):  # the policy holds a moment after it was made
+            plan = agent.plan([wanted])
+            outcome = execute(plan, agent.target, clock=SystemClock(), timeout=5)
+            if outcome.refusals:
+                break
+            control_plane.kubectl("-n", namespace, "delete", "cm", "one")
+        assert "no data in this house" in outcome.refusals[0].message
+        assert not outcome.changed
+    finally:
+        control_plane.kubectl("delete", "validatingadmissionpolicies,validatingadmissionpolicybindings", name)
 
 
 def test_kubectl_sees_the_set_and_keeps_its_hands_off_it(
