@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.model.fieldpath import FieldPath
 from reconciler.model.fleet import RuleSetting
 from reconciler.rules.cel.errors import CelCompileError
-from reconciler.rules.expressions import Compiled, Compiler, Engine
+from reconciler.rules.expressions import Compiled, Compiler, Engine, reads
 from reconciler.rules.judge import SITE_WIDE, CompiledRule, CompiledValidation, SiteReads
 from reconciler.rules.parsing import parse_parameter
 from reconciler.rules.policy import Expression, Scope, SitePolicy
@@ -23,6 +23,7 @@ _OF_SCOPE: Mapping[Scope, frozenset[str]] = {
     Scope.IMAGE: frozenset({"workload", "object", "image"}),
 }
 _ALWAYS = frozenset({"params", "variables"})
+_ALL = SITE_WIDE | _ALWAYS | {"each"} | frozenset().union(*_OF_SCOPE.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class RuleCompiler:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._compilers: dict[tuple[Scope, bool], Compiler] = {}
+        self._compilers: dict[frozenset[str], Compiler] = {}
 
     def compile(
         self, policy: SitePolicy, setting: RuleSetting
@@ -69,7 +70,7 @@ class RuleCompiler:
             if expression is None:
                 return None
             try:
-                compiled = self._compiler(policy.scope, each=each).compile(expression.text)
+                compiled = self._compile(expression.text, policy.scope, each=each)
             except CelCompileError as err:
                 problems.extend(_compile_problems(err, expression))
                 return None
@@ -104,12 +105,18 @@ class RuleCompiler:
             (),
         )
 
-    def _compiler(self, scope: Scope, *, each: bool) -> Compiler:
-        found = self._compilers.get((scope, each))
+    def _compile(self, text: str, scope: Scope, *, each: bool) -> Compiled:
+        """Compile an expression over the variables of its scope.
+
+        One environment with all variables serves each expression that names none beyond its scope; others,
+        which are wrong or use such a name in a macro, get an environment of exactly their variables.
+        """
+        allowed = SITE_WIDE | _OF_SCOPE[scope] | _ALWAYS | ({"each"} if each else frozenset())
+        names = _ALL if not (_ALL - allowed) & reads(text).keys() else allowed
+        found = self._compilers.get(names)
         if found is None:
-            names = SITE_WIDE | _OF_SCOPE[scope] | _ALWAYS | ({"each"} if each else frozenset())
-            found = self._compilers[scope, each] = Compiler(self._engine, sorted(names))
-        return found
+            found = self._compilers[names] = Compiler(self._engine, sorted(names))
+        return found.compile(text)
 
 
 def _compile_problems(err: CelCompileError, expression: Expression) -> list[CompileProblem]:

@@ -444,3 +444,13 @@ def test_what_a_rule_reads_of_a_workload_makes_it_ask_again() -> None:
     ]
 
     assert found == [0, 1]
+
+
+def test_a_name_of_another_scope_may_be_used_in_a_macro_and_not_otherwise() -> None:
+    macro = rule(
+        scope="Site", validations=[{"expression": "images.all(image, image.tag != '')", "message": "m"}]
+    )
+    wrong = rule(scope="Site", validations=[{"expression": "image.tag != ''", "message": "m"}])
+
+    assert pack(macro).findings == ()
+    assert "image" in pack(wrong).findings[0].message
