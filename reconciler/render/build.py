@@ -551,7 +551,7 @@ class Build:
                 )
                 operations = self._json_patch(kustomization, root, entry)
                 for item in select(into.items, entry.target or _no_target()):
-                    apply_json_patch(item, operations)
+                    apply_json_patch(item, operations, self._styles)
             case "PatchStrategicMergeTransformer":
                 self._merge_all(plugin, kustomization, root, where, into)
             case "ReplacementTransformer":
@@ -676,7 +676,7 @@ class Build:
         for entry, operations in json_patches:
             with self._changing(into, path, entry.at, operations=operations):
                 for item in select(into.items, entry.target or _no_target()):
-                    apply_json_patch(item, operations)
+                    apply_json_patch(item, operations, self._styles)
             self._note_transformer(into, kustomization, "PatchJson6902Transformer")
         for rule in kustomization.replicas:
             with self._changing(into, path, rule.at):
@@ -824,7 +824,7 @@ class Build:
                     )
                 for item in select(into.items, entry.target):
                     item.remember()
-                    apply_json_patch(item, parsed.operations)
+                    apply_json_patch(item, parsed.operations, self._styles)
             return
         if entry.target is not None and len(parsed.merges) > 1:
             with self._located(path, entry.at):

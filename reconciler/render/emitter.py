@@ -15,7 +15,15 @@ from typing import Any
 from reconciler.render.scalars import NullText, resolve_legacy
 from reconciler.render.timestamps import timestamp
 
-__all__ = ["format_float", "format_go_float", "format_json_float", "scalar_text", "to_yaml", "write_document"]
+__all__ = [
+    "format_float",
+    "format_go_float",
+    "format_json_float",
+    "plain_allowed",
+    "scalar_text",
+    "to_yaml",
+    "write_document",
+]
 
 _WIDTH = 80
 _MAX_SIMPLE_KEY = 128
@@ -243,6 +251,11 @@ def _reads_as_string(text: str) -> bool:
     if timestamp(text) is not None:
         return False
     return isinstance(resolve_legacy(text), str) and not _BASE60.match(text)
+
+
+def plain_allowed(text: str) -> bool:
+    """Return whether a string can be written without quotes at all."""
+    return bool(text) and _plain_allowed(text)
 
 
 def _plain_allowed(text: str) -> bool:

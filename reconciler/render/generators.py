@@ -12,7 +12,7 @@ from typing import Any
 from reconciler.errors import RenderError
 from reconciler.render.item import Item
 from reconciler.render.kustomization import GeneratorArgs
-from reconciler.render.scalars import check_key, plain, text_of
+from reconciler.render.scalars import check_key, is_null, plain, text_of
 
 __all__ = ["content_hash", "make_config_map", "make_secret"]
 
@@ -177,7 +177,9 @@ def merge_generated(item: Item, old: Item, *, with_data: bool) -> None:
 
 
 def _texts(values: Any) -> dict[str, str]:
-    return {key: text_of(value) for key, value in values.items()} if isinstance(values, dict) else {}
+    if not isinstance(values, dict):
+        return {}
+    return {key: "" if value is None or is_null(value) else text_of(value) for key, value in values.items()}
 
 
 def _json(value: Any) -> str:

@@ -9,7 +9,16 @@ from typing import Any
 
 from reconciler.errors import RenderError
 from reconciler.render.fieldspec import MISSING
-from reconciler.render.scalars import LinkedText, NullText, TimeText, is_null, reads_as_word, text_of
+from reconciler.render.scalars import (
+    LinkedText,
+    NullText,
+    PlainText,
+    TimeText,
+    is_null,
+    reads_as_word,
+    resolve,
+    text_of,
+)
 from reconciler.render.schema import ListMerge, Schema, SchemaTable
 from reconciler.render.styles import Styles
 
@@ -38,6 +47,8 @@ class Merger:
         self._schemas = schemas
         self._styles = styles
         self._odd = odd
+        #: Whether the result holds a scalar with a text of its own that came from neither side.
+        self.made_odd = False
         #: New values of linked labels and annotations, by the identity of the old one.
         self.relinked: dict[int, tuple[LinkedText, Any]] = {}
 
@@ -76,7 +87,13 @@ class Merger:
         elif isinstance(patch, TimeText):
             value = patch
         elif isinstance(patch, str) and quoted != self._styles.quoted(patch):
-            value = self._styles.quote(patch) if quoted else self._styles.unquote(patch)
+            if quoted:
+                value = self._styles.quote(patch)
+            elif isinstance(resolve(patch), str):
+                value = self._styles.unquote(patch)
+            else:
+                value = PlainText(patch)
+                self.made_odd = True
         if isinstance(dest, LinkedText):
             self.relinked[id(dest)] = (dest, value)
             return dest

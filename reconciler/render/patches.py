@@ -143,7 +143,7 @@ def apply_strategic(item: Item, patch: Item, schemas: SchemaTable, styles: Style
     kind = item.body.get("kind")
     if patch.allow_name or patch.allow_kind:
         item.remember()
-    merger = Merger(schemas, styles, odd=item.odd or patch.odd, again=item.merged)
+    merger = Merger(schemas, styles, odd=item.odd or patch.odd, again=item.merged or item.restyled)
     item.merged = True
     merged = merger.merge(item.body, patch.body)
     if merged is MISSING or not merged:
@@ -151,7 +151,7 @@ def apply_strategic(item: Item, patch: Item, schemas: SchemaTable, styles: Style
     item.body = merged
     if _drops_annotations(patch.body):
         forget(item)
-    item.odd = item.odd or patch.odd
+    item.odd = item.odd or patch.odd or merger.made_odd
     if merger.relinked:
         relink(item, merger.relinked)
     if not patch.allow_kind and item.body.get("kind") != kind:
@@ -201,7 +201,7 @@ def select_targets(items: list[Item], target: Selector) -> list[Item]:
     return select(items, target)
 
 
-def apply_json_patch(item: Item, operations: tuple[dict[str, Any], ...]) -> None:
+def apply_json_patch(item: Item, operations: tuple[dict[str, Any], ...], styles: Styles) -> None:
     """Apply JSON patch operations to a resource.
 
     Raises:
@@ -217,7 +217,7 @@ def apply_json_patch(item: Item, operations: tuple[dict[str, Any], ...]) -> None
     if not isinstance(changed, dict):
         raise RenderError("expected the patch to leave an object, found something else", code="json-patch")
     numbers: list[int | float] = []
-    item.body = _as_json(changed, numbers)
+    item.body = _as_json(changed, numbers, styles)
     item.odd = bool(numbers)
     item.linked = False
     item.restyled = True
@@ -228,19 +228,21 @@ def apply_json_patch(item: Item, operations: tuple[dict[str, Any], ...]) -> None
             item.set_metadata("annotations", annotations or None)
 
 
-def _as_json(value: Any, numbers: list[int | float]) -> Any:
+def _as_json(value: Any, numbers: list[int | float], styles: Styles) -> Any:
     """Return a value as it is after JSON: every number is a float, large ones have another text."""
     kind = value.__class__
+    if kind is str:
+        return styles.forget(value)
     if kind is dict:
         changed = None
         for key, child in value.items():
-            new = _as_json(child, numbers)
+            new = _as_json(child, numbers, styles)
             if new is not child:
                 changed = changed or dict(value)
                 changed[key] = new
         return value if changed is None else changed
     if kind is list:
-        children = [_as_json(child, numbers) for child in value]
+        children = [_as_json(child, numbers, styles) for child in value]
         same = all(new is old for new, old in zip(children, value, strict=True))
         return value if same else children
     if kind is float or (kind is int and not -_MAX_PLAIN < value < _MAX_PLAIN):

@@ -21,6 +21,7 @@ __all__ = [
     "IntText",
     "LinkedText",
     "NullText",
+    "PlainText",
     "QuotedText",
     "TimeText",
     "check_key",
@@ -85,6 +86,12 @@ class LinkedText(str):
 
 class QuotedText(str):
     """A string of one character that stood in quotes; Python shares plain ones, so it needs its own type."""
+
+    __slots__ = ()
+
+
+class PlainText(str):
+    """A string that has no quotes although it needs them: a patch wrote it over a plain number."""
 
     __slots__ = ()
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.render.scalars import QuotedText, resolve
+from reconciler.render.emitter import plain_allowed
+from reconciler.render.scalars import PlainText, QuotedText, resolve
 
 __all__ = ["Styles"]
 
@@ -27,12 +28,19 @@ class Styles:
         """Return whether a value stood in quotes; a string that would be no string without them did."""
         if not isinstance(value, str):
             return False
+        if isinstance(value, PlainText):
+            return False
         return (
             id(value) in self._quoted
             or "\n" in value
             or isinstance(value, QuotedText)
             or not isinstance(resolve(value), str)
+            or not plain_allowed(value)
         )
+
+    def forget(self, text: str) -> str:
+        """Return an equal string whose quotes are forgotten: the text itself if it had none."""
+        return self.unquote(text) if id(text) in self._quoted else text
 
     def quote(self, text: str) -> str:
         """Return an equal string that counts as quoted."""

@@ -18,7 +18,7 @@ from reconciler.render.fieldspec import (
 )
 from reconciler.render.item import Gvk, Item
 from reconciler.render.kustomization import Image, Replica
-from reconciler.render.scalars import LinkedText, check_key, is_null, text_of
+from reconciler.render.scalars import LinkedText, check_key, is_null, reads_as_word, text_of
 from reconciler.render.schema import is_cluster_scoped
 from reconciler.render.selector import go_pattern
 from reconciler.render.styles import Styles
@@ -398,10 +398,13 @@ def apply_replicas(items: list[Item], rule: Replica, specs: Iterable[FieldSpec],
             if not item.gvk.selected_by(spec.gvk):
                 continue
 
-            def setter(node: Any) -> Any:
+            def setter(node: Any, item: Item = item) -> Any:
                 if node.__class__ in (dict, list):
                     raise WrongKind("expected a scalar")
-                return styles.quote(str(rule.count)) if styles.quoted(node) else rule.count
+                again = item.merged or item.restyled
+                if styles.quoted(node) or (again and reads_as_word(node)):
+                    return styles.quote(str(rule.count))
+                return rule.count
 
             try:
                 item.body = visit(item.body, path, setter, create=str if spec.create else None)
