@@ -31,7 +31,10 @@ _OLDEST = 25
 
 PLAIN_MACROS = Macros(optionals=True, two_variables=True, sorting=True, bindings=True)
 #: Macros of extensions that Kubernetes does not have; the engine's own parser expands them.
-_METERED = re.compile(r"\b(?:map|filter|transformList|replace|join|range|in)\b")
+_NETWORK = re.compile(r"\b(?:ip|cidr|isIP|isCIDR|ip\.isCanonical)\s*\(")
+_METERED = re.compile(
+    r"\b(?:map|filter|transformList|transformMap|transformMapEntry|replace|join|range|in)\b"
+)
 _UNKNOWN_MACRO = re.compile(r"\b(?:math\s*\.\s*(?:greatest|least)|proto\s*\.)")
 
 EngineName = Literal["native", "pure"]
@@ -241,19 +244,45 @@ class Environment:
     def _load(self, expr: Expr, checked: Checked | None, text: str, result: str) -> Any:
         if self.engine == "pure":
             return self._engine.load(expr, checked)
-        return self._engine.load(lower(expr, checked, self.lazy), text, scalar=result in _SCALARS)
+        lowered = lower(expr, checked, self.lazy)
+        optional = result.startswith("optional_type")
+        return self._engine.load(lowered, text, scalar=result in _SCALARS, optional=optional)
 
     def _compile_plain(self, text: str, *, check: bool) -> Program:
-        expression, result = self._engine.compile(text, check=check)
         try:
-            expr = parse(text, PLAIN_MACROS)
+            expr: Expr | None = parse(text, PLAIN_MACROS)
         except CelCompileError:
             expr = None  # of a dialect that only the engine's own parser knows
+        if expr is not None and _NETWORK.search(text):
+            return self._own_plain(expr, text, check=check)
+        try:
+            expression, result = self._engine.compile(text, check=check)
+        except CelCompileError as err:
+            # The engine takes no deep nesting; what this package's own checker accepts is evaluated.
+            if expr is None:
+                raise
+            try:
+                return self._own_plain(expr, text, check=True)
+            except CelCompileError:
+                raise err from None
         if expr is not None:
             if runs_away(expr):
                 expression = Runaway()
+            elif result.startswith("optional_type"):
+                return self._own_plain(expr, text, check=check)
             elif _METERED.search(text) and not _UNKNOWN_MACRO.search(text):
-                expression = self._engine.load(expr, text, scalar=False)
+                lowered = lower(expr, None, self.lazy, library=False)
+                expression = self._engine.load(lowered, text, scalar=False)
+        return Program(self, expression, text, result_type=result)
+
+    def _own_plain(self, expr: Expr, text: str, *, check: bool) -> Program:
+        checked: Checked | None = None
+        if check:
+            checked = analyse(expr, text, {**self.variables, **self.lazy}, self._structs, None)
+        result = "dyn" if checked is None else str(checked.result)
+        lowered = lower(expr, checked, self.lazy, library=False)
+        optional = result.startswith("optional_type")
+        expression = self._engine.load(lowered, text, scalar=False, optional=optional)
         return Program(self, expression, text, result_type=result)
 
     def _parse(self, text: str) -> Expr:

@@ -22,12 +22,13 @@ from reconciler.rules.cel.ast import (
     Select,
 )
 from reconciler.rules.cel.checker import Checked
-from reconciler.rules.cel.library.catalog import CATALOG
+from reconciler.rules.cel.library.catalog import CATALOG, available
 from reconciler.rules.cel.types import Type
 
 __all__ = ["BY_ELEMENT", "CORRECTED", "OPTIONAL", "SHARED", "lower"]
 
 _LIBRARY = frozenset(overload.function for overload in CATALOG)
+_PLAIN = frozenset(overload.function for overload in available(None)) - {"string"}
 _IDS = frozenset(overload.id for overload in CATALOG)
 #: Functions whose result depends on the type of a list's elements; they are named by overload.
 BY_ELEMENT = frozenset({"sum", "min", "max"})
@@ -40,20 +41,22 @@ CORRECTED = frozenset({"duration_to_string", "double_to_string", "duration_to_Mi
 _QUANTITY = Type("kubernetes.Quantity")
 
 
-def lower(expr: Expr, checked: Checked | None, lazy: Mapping[str, Type]) -> Expr:
+def lower(expr: Expr, checked: Checked | None, lazy: Mapping[str, Type], *, library: bool = True) -> Expr:
     """Return the tree for the native engine.
 
     Args:
         expr: The tree.
         checked: What the checker found, or None where the type check was left out.
         lazy: Variables that are computed when they are asked for, with their types.
+        library: Whether there are all Kubernetes libraries, or only what plain CEL has of them.
     """
-    return _Lowering(checked, lazy).node(expr)
+    return _Lowering(checked, lazy, _LIBRARY if library else _PLAIN).node(expr)
 
 
 class _Lowering:
-    def __init__(self, checked: Checked | None, lazy: Mapping[str, Type]) -> None:
+    def __init__(self, checked: Checked | None, lazy: Mapping[str, Type], library: frozenset[str]) -> None:
         self._checked = checked
+        self._library_names = library
         self._lazy = lazy
 
     def node(self, expr: Expr) -> Expr:
@@ -132,7 +135,7 @@ class _Lowering:
     def _call(self, expr: Call) -> Expr:
         args = list(map(self.node, expr.args))
         dotted = self._dotted(expr)
-        if dotted in _LIBRARY:
+        if dotted in self._library_names:
             return self._library(expr, dotted, args)
         if dotted:
             return Call(dotted, None, args, expr.at)
@@ -159,10 +162,10 @@ class _Lowering:
             return self._checked.functions.get(expr, "")
         prefix = _qualified(expr.target) if expr.target is not None else ""
         dotted = f"{prefix}.{expr.function}"
-        return dotted if prefix and dotted in _LIBRARY else ""
+        return dotted if prefix and dotted in self._library_names else ""
 
     def _is_library(self, expr: Call, name: str) -> bool:
-        if name not in _LIBRARY:
+        if name not in self._library_names:
             return False
         fitting = () if self._checked is None else self._checked.overloads.get(expr, ())
         if not fitting:

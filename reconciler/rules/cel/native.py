@@ -14,10 +14,10 @@ from cel_expr_python import cel
 
 from reconciler.errors import UsageError
 from reconciler.rules.cel import moments, opaque
-from reconciler.rules.cel.ast import Expr
+from reconciler.rules.cel.ast import Call, CreateList, Expr
 from reconciler.rules.cel.budget import EXCEEDED, GUARDED, Meter, guard
 from reconciler.rules.cel.errors import CelCompileError, CelEvaluationError, CelIssue
-from reconciler.rules.cel.library.catalog import CATALOG, OPAQUE, Overload
+from reconciler.rules.cel.library.catalog import OPAQUE, Overload, available
 from reconciler.rules.cel.lowering import BY_ELEMENT, OPTIONAL
 from reconciler.rules.cel.operations import format_double
 from reconciler.rules.cel.texts import accessors
@@ -54,14 +54,6 @@ _KINDS = {
     "any": cel.Type.DYN,
     "type": cel.Type.TYPE,
 }
-_WRAPPERS = {
-    "bool": "Bool",
-    "int": "Int64",
-    "uint": "UInt64",
-    "double": "Double",
-    "string": "String",
-    "bytes": "Bytes",
-}
 _ANY_KIND = (
     *("int", "string", "bool", "double", "uint", "bytes", "null_type", "duration", "timestamp"),
     *("list(dyn)", "map(dyn, dyn)", "kubernetes.Quantity"),
@@ -74,8 +66,8 @@ def _native_type(term: Type) -> Any:
             return cel.Type.List(_native_type(term.args[0]))
         case "map":
             return cel.Type.Map(_native_type(term.args[0]), _native_type(term.args[1]))
-        case "wrapper":
-            return cel.Type(f"google.protobuf.{_WRAPPERS[term.args[0].name]}Value")
+        case "wrapper":  # a value or null, which the engine takes as it is only where it has no type
+            return cel.Type.DYN
         case _ if is_variable(term):
             return cel.Type.DYN
     known = _KINDS.get(term.name)
@@ -107,11 +99,11 @@ def _kind(term: Type) -> Type:
     return parse_type("list(dyn)") if term.name == "list" else term
 
 
-def _implementations(minor: int, meter: Meter) -> dict[str, list[Any]]:
+def _implementations(minor: int | None, meter: Meter) -> dict[str, list[Any]]:
     """Return the Kubernetes libraries as the engine takes them, grouped by kinds of arguments."""
     grouped: dict[tuple[str, tuple[Type, ...]], list[Overload]] = {}
-    for overload in (*CATALOG, *_STRING_SEARCH):
-        if overload.call is None or overload.since > minor:
+    for overload in (*available(minor), *_STRING_SEARCH):
+        if overload.call is None:
             continue
         for params in _spread(overload):
             kinds = tuple(_kind(parse_type(param)) for param in params)
@@ -172,6 +164,7 @@ def _merged(parts: list[Any]) -> dict[Any, Any]:
 
 def _own_functions() -> dict[str, list[Any]]:
     made = {}
+    impl: Callable[..., Any]
     for name, impl in (("@transformMap", _pairs), ("@transformMapEntry", _merged)):
         made[name] = [
             cel.Overload(
@@ -228,7 +221,10 @@ def _guarded_functions(meter: Meter) -> dict[str, list[Any]]:
 class NativeExpression:
     """One compiled expression."""
 
-    def __init__(self, expression: Any, meter: Meter, *, scalar: bool) -> None:
+    def __init__(
+        self, expression: Any, meter: Meter, *, scalar: bool = False, optional: bool = False
+    ) -> None:
+        self._optional = optional
         self._expression = expression
         self._meter = meter
         self._scalar = scalar
@@ -247,11 +243,12 @@ class NativeExpression:
                 raise CelEvaluationError(EXCEEDED)
             if kind == _ERROR:
                 raise CelEvaluationError(runtime_message(str(found.value())))
-            if self._scalar and kind in _SIMPLE:
-                return found.value()
-            return _plain(found)
+            value = found.value() if self._scalar and kind in _SIMPLE else _plain(found)
         except (RuntimeError, TypeError, SystemError, ValueError) as err:
             raise CelEvaluationError(runtime_message(str(err))) from err
+        if self._optional:
+            return value[0] if value else None
+        return value
 
 
 _ERROR = cel.Type.ERROR
@@ -275,8 +272,27 @@ def _plain(found: Any) -> Any:
     if kind == cel.Type.ERROR:
         raise CelEvaluationError(runtime_message(str(value)))
     if isinstance(value, cel.Type):
-        return value.name()
+        return _type_name(value)
     return opaque.decode(value)
+
+
+_TYPE_NAMES = {
+    "NULL": "null_type",
+    "DURATION": "google.protobuf.Duration",
+    "TIMESTAMP": "google.protobuf.Timestamp",
+    **{name.upper(): name for name in ("bool", "int", "uint", "double", "string", "bytes", "type", "dyn")},
+    **{name.upper(): name for name in ("list", "map")},
+}
+_TYPE_WORD = re.compile(r"[A-Z]+(?![\w.])")
+
+
+def _type_name(value: Any, *, whole: bool = False) -> str:
+    """Return a type's name as CEL has it; with its arguments where `whole` is set."""
+    name = str(value.name())
+    if not whole:
+        name = name.partition("<")[0]
+    found = _TYPE_WORD.sub(lambda match: _TYPE_NAMES.get(match[0], match[0]), name)
+    return found.replace("<", "(").replace(">", ")")
 
 
 class NativeEngine:
@@ -297,9 +313,7 @@ class NativeEngine:
     ) -> None:
         self._minor = minor
         meter = self._meter = Meter()
-        functions = _guarded_functions(meter)
-        if minor is not None:
-            functions |= _implementations(minor, meter) | _own_functions()
+        functions = _guarded_functions(meter) | _implementations(minor, meter) | _own_functions()
         functions |= _lazy_functions(lazy, ask)
         config = "name: wayside\nextensions:\n" + "".join(f"- name: {name}\n" for name in _EXTENSIONS)
         try:
@@ -314,18 +328,20 @@ class NativeEngine:
         except (RuntimeError, TypeError) as err:
             raise UsageError(f"the CEL environment cannot be made: {err}") from err
 
-    def load(self, expr: Expr, text: str, *, scalar: bool) -> NativeExpression:
+    def load(self, expr: Expr, text: str, *, scalar: bool, optional: bool = False) -> NativeExpression:
         """Take a lowered tree.
 
         Raises:
             CelCompileError: It is deeper than the engine takes.
         """
+        if optional:
+            expr = _listed(expr)
         guard(expr)
         try:
             found = self._environment.deserialize(serialize(expr))
         except (RuntimeError, ValueError) as err:
             raise CelCompileError([CelIssue(1, 1, "expression recursion limit exceeded")], text) from err
-        return NativeExpression(found, self._meter, scalar=scalar)
+        return NativeExpression(found, self._meter, scalar=scalar, optional=optional)
 
     def syntax_issues(self, text: str) -> list[CelIssue]:
         """Return what the engine's own parser, of the same grammar as the API server's, finds wrong."""
@@ -346,16 +362,22 @@ class NativeEngine:
         """
         try:
             found = self._environment.compile(text, disable_check=not check)
+            result = _type_name(found.return_type(), whole=True) if check else "dyn"
         except (RuntimeError, ValueError, TypeError) as err:
             issues = _issues(str(err)) or [CelIssue(1, 1, compile_message(str(err)))]
             raise CelCompileError(issues, text) from err
-        return NativeExpression(found, self._meter, scalar=False), str(
-            found.return_type().name()
-        ) if check else "dyn"
+        return NativeExpression(found, self._meter, scalar=False), result
 
     def bind(self, values: Mapping[str, Any]) -> Any:
         """Convert values once, for any number of evaluations."""
         return self._environment.Activation(dict(values))
+
+
+def _listed(expr: Expr) -> Expr:
+    """Return an optional as a list of one value or none, which the engine can give back."""
+    at = expr.at
+    some = CreateList([Call("value", expr, [], at)], at)
+    return Call("_?_:_", None, [Call("hasValue", expr, [], at), some, CreateList([], at)], at)
 
 
 def _convertible(term: Type) -> bool:
@@ -383,5 +405,5 @@ def _lazy_functions(lazy: Mapping[str, Type], ask: Callable[[str], Any]) -> dict
 def _issues(text: str) -> list[CelIssue]:
     return [
         CelIssue(max(int(line), 1), max(int(column), 1), compile_message(message))
-        for line, column, message in _ISSUE.findall(text)
+        for line, column, message in _ISSUE.findall(compile_message(text))
     ]

@@ -26,7 +26,7 @@ from reconciler.rules.cel.checker import TYPE_NAMES, Checked
 from reconciler.rules.cel.containers import containers, contains, index, optional_index
 from reconciler.rules.cel.errors import CelEvaluationError, CelIssue, CelUnsupportedError
 from reconciler.rules.cel.library import regex
-from reconciler.rules.cel.library.catalog import CATALOG, OPAQUE, Overload
+from reconciler.rules.cel.library.catalog import OPAQUE, Overload, available
 from reconciler.rules.cel.operations import (
     NO_OVERLOAD,
     NONE,
@@ -74,7 +74,10 @@ class PureExpression:
             CelEvaluationError: The evaluation ended in an error.
         """
         try:
-            return _plain(self._code(_Frame(dict(values))))
+            found = self._code(_Frame(dict(values)))
+            if isinstance(found, Optional):
+                found = found.values[0] if found.values else None
+            return _plain(found)
         except RecursionError as err:
             raise CelUnsupportedError("the expression nests too deep for this engine") from err
 
@@ -112,9 +115,8 @@ class PureEngine:
         self._lazy = lazy
         self._ask = ask
         self._library: dict[str, list[Overload]] = {}
-        for overload in CATALOG if minor is not None else ():
-            if overload.since <= (minor or 0):
-                self._library.setdefault(overload.function, []).append(overload)
+        for overload in available(minor):
+            self._library.setdefault(overload.function, []).append(overload)
 
     def load(self, expr: Expr, checked: Checked | None) -> PureExpression:
         """Compile a tree to closures."""

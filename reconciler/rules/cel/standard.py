@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from reconciler.rules.cel.library.catalog import CATALOG
+from reconciler.rules.cel.library.catalog import available
 from reconciler.rules.cel.types import Type, is_variable, parse_type
 
 __all__ = ["Functions", "Signature", "functions"]
@@ -310,10 +310,9 @@ def functions(version: int | None) -> Functions:
     found: dict[str, list[Signature]] = {}
     for name, signature in _read("\n".join(block.strip() for block in blocks)):
         found.setdefault(name, []).append(signature)
-    for overload in () if version is None else CATALOG:
-        if overload.since <= minor:
-            params = tuple(parse_type(param) for param in overload.params)
-            found.setdefault(overload.function, []).append(
-                _signature(overload.id, params, overload.result, member=overload.member)
-            )
+    for overload in available(version):
+        params = tuple(parse_type(param) for param in overload.params)
+        found.setdefault(overload.function, []).append(
+            _signature(overload.id, params, overload.result, member=overload.member)
+        )
     return {name: tuple(overloads) for name, overloads in found.items()}

@@ -13,7 +13,7 @@ from typing import Any
 
 from reconciler.rules.cel.library import lists, naming, network, quantity, regex, semver, url
 
-__all__ = ["CATALOG", "OPAQUE", "Format", "Overload"]
+__all__ = ["CATALOG", "OPAQUE", "Format", "Overload", "available"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,3 +281,13 @@ CATALOG: tuple[Overload, ...] = (
     *_semver(),
     *_authorizer(),
 )
+
+
+_PLAIN = frozenset(overload.id for overload in _network())
+
+
+def available(minor: int | None) -> tuple[Overload, ...]:
+    """Return the overloads of a Kubernetes version, or for None those that plain CEL has as an extension."""
+    if minor is None:
+        return tuple(overload for overload in CATALOG if overload.id in _PLAIN)
+    return tuple(overload for overload in CATALOG if overload.since <= minor)
