@@ -107,13 +107,14 @@ class Syncer:
             case "failed" if not revision.sync.rollback:
                 return Ending.FINE
         try:
-            return self._correct(revision)
+            # After a revision that failed, what the way back left in place must not hold every correction.
+            return self._correct(revision, rollback=attempt.phase in {"applying", "failed", "rolledback"})
         except TargetError as err:
             return self.records.target_failed(err)
 
-    def _correct(self, revision: SiteRevision) -> Ending:
+    def _correct(self, revision: SiteRevision, *, rollback: bool) -> Ending:
         target = self.open_target(revision)
-        observed, plan = self._plan(target, revision)
+        observed, plan = self._plan(target, revision, rollback=rollback)
         changes = report.changes_of(plan)
         if plan.holds:
             self.log.warning("drift is not corrected", reason=plan.holds[0].message)
@@ -208,7 +209,7 @@ class Syncer:
         if good is None or good.commit == revision.commit or not revision.sync.rollback:
             return self.records.failed(attempt, failure)
         target = self.open_target(good)
-        _, plan = self._plan(target, good)
+        _, plan = self._plan(target, good, rollback=True)
         # What an earlier run changed counts too, so it is the site that is asked.
         if not outcome.changed and not report.changes_of(plan):
             return self.records.failed(attempt, failure)
@@ -218,11 +219,16 @@ class Syncer:
         self.log.info("went back", to=good.commit, complete=back.complete)
         return Ending.FAILED
 
-    def _plan(self, target: Target, revision: SiteRevision) -> tuple[Observed, Plan]:
+    def _plan(
+        self, target: Target, revision: SiteRevision, *, rollback: bool = False
+    ) -> tuple[Observed, Plan]:
         inventory = self._inventory()
         observed = target.observe(revision.resources, inventory)
         self.check_stop()
-        return observed, make_plan(revision.resources, observed, inventory, revision.sync, site=self.site)
+        plan = make_plan(
+            revision.resources, observed, inventory, revision.sync, site=self.site, rollback=rollback
+        )
+        return observed, plan
 
     def _execute(
         self,
