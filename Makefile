@@ -16,6 +16,7 @@ $(READY): pyproject.toml deploy/locks/test.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement deploy/locks/test.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q reconciler
 	@touch $@
 
 .PHONY: setup

@@ -18,6 +18,7 @@ from reconciler.model.fleet import Fleet
 from reconciler.model.site import Site
 from reconciler.pipeline.evaluate import evaluate_site
 from reconciler.pipeline.rulebook import Rulebook
+from reconciler.pipeline.schemas import SchemaBook
 from reconciler.pipeline.weakening import RuleState, weakenings
 from reconciler.render import Renderer
 from reconciler.report.document import CheckReport, SiteResult
@@ -85,14 +86,15 @@ def check_fleet(
             settings.revision, settings.base, (), merge_findings(findings), seconds=_since(started)
         )
     rulebook = Rulebook.compile(fleet=load.fleet, tree=tree, engine=settings.engine)
-    findings += rulebook.findings
+    schemas = SchemaBook.load(fleet=load.fleet, tree=tree)
+    findings += (*rulebook.findings, *schemas.findings)
     if base is not None:
         findings += _weakenings(base, tree, load.fleet, rulebook, settings)
     broken = {site.name for site in load.broken}
     sites = _chosen(load.fleet, broken, settings.sites)
 
     def work(share: Sequence[Site]) -> _Share:
-        return _work(share, tree=tree, rulebook=rulebook, at=settings.at)
+        return _work(share, tree=tree, rulebook=rulebook, schemas=schemas, at=settings.at)
 
     processes = settings.processes or os.cpu_count() or 1
     if len(sites) < _WORTH_PROCESSES:
@@ -143,16 +145,19 @@ def _work(
     *,
     tree: FileTree,
     rulebook: Rulebook,
+    schemas: SchemaBook,
     at: datetime.datetime,
 ) -> _Share:
     renderer = Renderer(tree)
     share = _Share([], [], [])
     for site in sites:
-        found = evaluate_site(site=site, tree=tree, renderer=renderer, rulebook=rulebook, at=at)
-        share.results.append(SiteResult(site.name, found.verdict, len(found.resources or ())))
+        found = evaluate_site(
+            site=site, tree=tree, renderer=renderer, rulebook=rulebook, schemas=schemas, at=at
+        )
+        count = len(found.resources or ())
+        share.results.append(SiteResult(site.name, found.verdict, count, allowed=found.allowed))
         share.findings.extend(found.findings)
-        if found.verdict is not None:
-            share.not_checked.extend(found.verdict.not_checked)
+        share.not_checked.extend(found.not_checked)
     return share
 
 

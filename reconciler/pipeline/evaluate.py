@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from reconciler.documents.tree import FileTree, TreeError
 from reconciler.errors import InputError
-from reconciler.model.finding import Finding
+from reconciler.model.finding import Finding, NotChecked
 from reconciler.model.location import Location
 from reconciler.model.resource import Resource
 from reconciler.model.site import Site
@@ -16,6 +16,7 @@ from reconciler.model.verdict import Verdict
 from reconciler.pipeline.desired import build_desired
 from reconciler.pipeline.findings import error_finding, locate_violations
 from reconciler.pipeline.rulebook import Rulebook
+from reconciler.pipeline.schemas import SchemaBook
 from reconciler.render import Renderer
 
 __all__ = ["Evaluation", "evaluate_site"]
@@ -30,17 +31,16 @@ class Evaluation:
         resources: The desired set, or None where it could not be built: unknown is not empty.
         verdict: The rules' verdict, or None where there is no desired set.
         findings: Everything that was found, each on its line.
+        not_checked: What could not be judged here, of rules and schemas.
+        allowed: Whether the desired set may be applied.
     """
 
     site: Site
     resources: tuple[Resource, ...] | None
     verdict: Verdict | None
     findings: tuple[Finding, ...]
-
-    @property
-    def allowed(self) -> bool:
-        """Tell whether the desired set may be applied."""
-        return self.verdict is not None and self.verdict.allowed
+    not_checked: tuple[NotChecked, ...] = ()
+    allowed: bool = False
 
 
 def evaluate_site(
@@ -50,6 +50,7 @@ def evaluate_site(
     renderer: Renderer,
     rulebook: Rulebook,
     at: datetime.datetime,
+    schemas: SchemaBook | None = None,
 ) -> Evaluation:
     """Build a site's desired set and judge it. Pure: the same files and time give the same digests anywhere.
 
@@ -59,6 +60,7 @@ def evaluate_site(
         renderer: Renders overlays of `tree`; may be shared by many sites.
         rulebook: The fleet's rules, compiled; may be shared by many sites.
         at: The commit's committer time, by which waivers and keys expire.
+        schemas: The fleet's schemas, where no API server is asked. They do not touch the verdict.
     """
     if rulebook.blocking:
         found = tuple(dataclasses.replace(finding, sites=(site.name,)) for finding in rulebook.blocking)
@@ -70,8 +72,16 @@ def evaluate_site(
         finding = error_finding(err, rule=rule, site=site.name, fallback=Location(_overlay(site)))
         return Evaluation(site, None, None, (finding,))
     verdict = rulebook.judge(desired, at=at)
-    findings = locate_violations(verdict.violations, desired=desired, tree=tree)
-    return Evaluation(site, desired.resources, verdict, findings)
+    wrong, unknown = schemas.check(site, desired.resources) if schemas is not None else ((), ())
+    fail_on = rulebook.fleet.rules.fail_on
+    return Evaluation(
+        site=site,
+        resources=desired.resources,
+        verdict=verdict,
+        findings=locate_violations((*verdict.violations, *wrong), desired=desired, tree=tree),
+        not_checked=(*verdict.not_checked, *unknown),
+        allowed=verdict.allowed and not any(each.severity.at_least(fail_on) for each in wrong),
+    )
 
 
 #: Failures that are rules of their own in the table of rules; everything else is `render`.

@@ -25,18 +25,20 @@ class SiteResult:
         name: The site.
         verdict: The rules' verdict, or None where the site could not be rendered or read.
         resources: How many objects its overlay renders to.
+        allowed: Whether it may be applied; False also where a schema is not met.
     """
 
     name: str
     verdict: Verdict | None
     resources: int = 0
+    allowed: bool = False
 
     @property
     def word(self) -> str:
         """`allowed`, `refused` or `broken`."""
         if self.verdict is None:
             return "broken"
-        return "allowed" if self.verdict.allowed else "refused"
+        return "allowed" if self.allowed else "refused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -356,3 +356,31 @@ def test_a_shallow_clone_without_the_merge_base_says_how_to_deepen_it(
     git(clone, "fetch", "-q", "--depth=1", "origin", "main:refs/remotes/origin/main")
     assert check(clone, "--base", "origin/main") == 2
     assert "git fetch --unshallow" in capsys.readouterr().err
+
+
+def test_a_field_that_a_kind_does_not_have_is_found_on_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typo = FILES["bases/pos/deployment.yaml"].replace("  selector:", "  replica: 2\n  selector:")
+    write_fleet(tmp_path, {"bases/pos/deployment.yaml": typo})
+    assert check(tmp_path, "--format", "json") == 1
+    document = json.loads(capsys.readouterr().out)
+    (finding,) = [f for f in document["findings"] if f["rule"] == "schema"]
+    assert finding["location"] == {"path": "bases/pos/deployment.yaml", "line": 5, "column": 12}
+    assert "replica" in finding["message"]
+    assert "replicas" in finding["hint"]
+    assert finding["sites"] == ["harbour", "market"]
+    assert {site["verdict"] for site in document["sites"]} == {"refused"}
+
+
+def test_a_kind_without_a_schema_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    widget = "apiVersion: acme.dev/v1\nkind: Widget\nmetadata: {name: %s}\n"
+    write_fleet(
+        tmp_path,
+        {
+            "bases/pos/kustomization.yaml": "resources: [deployment.yaml, widgets.yaml]\n",
+            "bases/pos/widgets.yaml": widget % "a" + "---\n" + widget % "b",
+        },
+    )
+    assert check(tmp_path) == 0
+    assert capsys.readouterr().out.count("not checked[schema]") == 1

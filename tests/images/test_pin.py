@@ -72,12 +72,13 @@ def test_the_object_that_was_given_is_not_changed() -> None:
 
 
 def test_a_malformed_pod_template_is_left_to_the_schema_check() -> None:
-    for template in (
+    templates: list[Any] = [
         None,
         [],
         {"spec": None},
         {"spec": {"containers": "x"}},
         {"spec": {"containers": ["x"]}},
-    ):
+    ]
+    for template in templates:
         resource = Resource({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"template": template}})
         assert pin_images(resource, LOCK) is resource

@@ -23,7 +23,7 @@ def report() -> CheckReport:
         revision="c" * 40,
         base="",
         sites=[
-            SiteResult("a", Verdict("a", True, (), (), DIGEST, DIGEST, DIGEST), 12),
+            SiteResult("a", Verdict("a", True, (), (), DIGEST, DIGEST, DIGEST), 12, allowed=True),
             SiteResult("b", Verdict("b", False, (), (), DIGEST, DIGEST, DIGEST), 12),
             SiteResult("c", None),
         ],
