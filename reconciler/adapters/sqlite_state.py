@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
 import hashlib
 import json
-import os
 import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping
@@ -20,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.adapters import sqlite_outbox
+from reconciler.adapters.sqlite_file import FILE_NAME, StateCorrupted, prepare, set_aside, translated
 from reconciler.adapters.sqlite_outbox import OutboxLimits, SqliteOutbox, format_time
 from reconciler.errors import StateError
 from reconciler.model.event import EventType
@@ -37,55 +35,6 @@ __all__ = [
     "Transaction",
     "read_only",
 ]
-
-FILE_NAME = "state.db"
-
-#: One script for each version of the schema; never changed once it was released.
-_MIGRATIONS: tuple[str, ...] = (
-    """
-    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-    CREATE TABLE good (
-        id INTEGER PRIMARY KEY CHECK (id = 1),
-        commit_id TEXT NOT NULL,
-        applied_at TEXT NOT NULL,
-        digest TEXT NOT NULL,
-        content BLOB NOT NULL
-    ) STRICT;
-    CREATE TABLE attempt (
-        id INTEGER PRIMARY KEY CHECK (id = 1),
-        commit_id TEXT NOT NULL,
-        phase TEXT NOT NULL,
-        reason TEXT NOT NULL,
-        failures INTEGER NOT NULL,
-        started_at TEXT NOT NULL,
-        objects TEXT NOT NULL
-    ) STRICT;
-    CREATE TABLE condition (
-        id INTEGER PRIMARY KEY CHECK (id = 1),
-        state TEXT NOT NULL,
-        reason TEXT NOT NULL,
-        message TEXT NOT NULL,
-        since TEXT NOT NULL
-    ) STRICT;
-    CREATE TABLE fault (
-        name TEXT PRIMARY KEY,
-        code TEXT NOT NULL,
-        message TEXT NOT NULL,
-        since TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE inventory (
-        id INTEGER PRIMARY KEY CHECK (id = 1),
-        content BLOB NOT NULL
-    ) STRICT;
-    """
-    + sqlite_outbox.SCHEMA,
-)
-
-_KEPT_ASIDE = 2
-
-
-class StateCorrupted(StateError):
-    """The file is not a database, or is damaged. Opening it anew sets it aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,15 +214,15 @@ class StateStore:
             StateError: The directory cannot be written, is full, or holds another site's state.
         """
         path = directory / FILE_NAME
-        with _translated(path):
+        with translated(path):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         loss = "" if path.exists() else "new"
         try:
-            connection = _prepare(path, site)
+            connection = prepare(path, site)
         except StateCorrupted as err:
             loss = err.message
-            _set_aside(path, clock.now())
-            connection = _prepare(path, site)
+            set_aside(path, clock.now())
+            connection = prepare(path, site)
         return cls(connection, path=path, clock=clock, loss=loss, limits=limits)
 
     @classmethod
@@ -284,7 +233,7 @@ class StateStore:
             StateError: There is none, or it cannot be used.
         """
         path = directory / FILE_NAME
-        with _translated(path):
+        with translated(path):
             connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None
             )
@@ -315,7 +264,7 @@ class StateStore:
         Raises:
             StateError: It could not be stored.
         """
-        with _translated(self._path):
+        with translated(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield Transaction(self._connection, self._outbox, self._clock)
@@ -328,7 +277,7 @@ class StateStore:
     @property
     def epoch(self) -> str:
         """The id of the outbox's life."""
-        with _translated(self._path):
+        with translated(self._path):
             return self._outbox.epoch
 
     def good(self) -> GoodRevision | None:
@@ -337,7 +286,7 @@ class StateStore:
         Raises:
             StateCorrupted: It is not what was stored.
         """
-        with _translated(self._path):
+        with translated(self._path):
             row = self._connection.execute(
                 "SELECT commit_id, applied_at, digest, content FROM good"
             ).fetchone()
@@ -357,35 +306,37 @@ class StateStore:
 
     def good_commit(self) -> str:
         """Return the last good commit's id, or ""."""
-        with _translated(self._path):
+        with translated(self._path):
             row = self._connection.execute("SELECT commit_id FROM good").fetchone()
         return "" if row is None else str(row[0])
 
     def good_applied_at(self) -> str:
         """Return when the last good revision was applied, or ""."""
-        with _translated(self._path):
+        with translated(self._path):
             row = self._connection.execute("SELECT applied_at FROM good").fetchone()
         return "" if row is None else str(row[0])
 
     def attempt(self) -> Attempt | None:
         """Return the revision that was looked at last."""
-        with _translated(self._path):
+        with translated(self._path):
             row = self._connection.execute(
                 "SELECT commit_id, phase, reason, failures, started_at, objects FROM attempt"
             ).fetchone()
         if row is None:
             return None
-        return Attempt(*row[:5], objects=frozenset(ResourceId(*parts) for parts in json.loads(row[5])))
+        commit, phase, reason, failures, started_at, objects = row
+        ids = frozenset(ResourceId(*parts) for parts in json.loads(objects))
+        return Attempt(commit, phase, reason, failures, started_at, ids)
 
     def condition(self) -> Condition | None:
         """Return the site's state, or None where nothing is known yet."""
-        with _translated(self._path):
+        with translated(self._path):
             row = self._connection.execute("SELECT state, reason, message, since FROM condition").fetchone()
         return None if row is None else Condition(*row)
 
     def faults(self) -> Mapping[str, Fault]:
         """Return what does not work for the time being, by name."""
-        with _translated(self._path):
+        with translated(self._path):
             rows = self._connection.execute(
                 "SELECT name, code, message, since FROM fault ORDER BY name"
             ).fetchall()
@@ -393,7 +344,7 @@ class StateStore:
 
     def inventory(self) -> bytes | None:
         """Return the copy of the target's inventory."""
-        with _translated(self._path):
+        with translated(self._path):
             row = self._connection.execute("SELECT content FROM inventory").fetchone()
         if row is None:
             return None
@@ -404,7 +355,7 @@ class StateStore:
 
     def pending(self) -> int:
         """Return how many events wait."""
-        with _translated(self._path):
+        with translated(self._path):
             return self._outbox.count()
 
 
@@ -421,7 +372,7 @@ def read_only(directory: Path, *, clock: Clock) -> StateStore:
             code="state-missing",
             hint="--state names the folder that the agent was started with",
         )
-    with _translated(path):
+    with translated(path):
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
         try:
             connection.execute("PRAGMA busy_timeout = 5000")
@@ -429,106 +380,3 @@ def read_only(directory: Path, *, clock: Clock) -> StateStore:
         except BaseException:
             connection.close()
             raise
-
-
-def _prepare(path: Path, site: str) -> sqlite3.Connection:
-    """Open or create the file, with the newest schema, for one site."""
-    connection = _connect(path)
-    try:
-        with _translated(path):
-            _migrate(connection)
-            _claim(connection, site)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """Open or create the file and look at every page of it."""
-    with _translated(path):
-        # The file exists with its mode before SQLite gives its journal the same one.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        path.chmod(0o600)
-        connection = sqlite3.connect(path, isolation_level=None)
-        try:
-            connection.execute("PRAGMA busy_timeout = 5000")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA cache_size = -512")
-            connection.execute("PRAGMA journal_size_limit = 1048576")
-            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        except BaseException:
-            connection.close()
-            raise
-    if verdict != "ok":
-        connection.close()
-        raise StateCorrupted(f"{path} is damaged: {verdict}", code="state-corrupt")
-    return connection
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(_MIGRATIONS):
-        raise StateError(
-            f"expected a state of schema {len(_MIGRATIONS)} or older, found schema {version}",
-            code="state-newer",
-            hint="a newer agent wrote it: start that version again, or give this one a new state folder",
-        )
-    for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
-        connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
-
-
-def _claim(connection: sqlite3.Connection, site: str) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        row = connection.execute("SELECT value FROM meta WHERE key = 'site'").fetchone()
-        if row is None:
-            connection.executemany(
-                "INSERT INTO meta (key, value) VALUES (?, ?)",
-                (("site", site), ("epoch", sqlite_outbox.new_epoch()), ("sequence", "0")),
-            )
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    if row is not None and row[0] != site:
-        raise StateError(
-            f"expected the state of the site {site!r}, found that of {row[0]!r}",
-            code="state-of-another-site",
-            hint="give every site's agent a state folder of its own",
-        )
-
-
-def _set_aside(path: Path, moment: datetime.datetime) -> None:
-    """Keep a damaged file for people to look at, and only the newest few of them."""
-    stamp = moment.strftime("%Y%m%dT%H%M%S%f")
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(path.with_name(f"{path.name}.corrupt-{stamp}{suffix}"))
-    stamps = sorted({found.name.split("-")[1] for found in path.parent.glob(f"{path.name}.corrupt-*")})
-    for old in stamps[:-_KEPT_ASIDE]:
-        for part in path.parent.glob(f"{path.name}.corrupt-{old}*"):
-            part.unlink()
-
-
-@contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as err:
-        # Python names the primary code for some of these only in the text.
-        text = str(err)
-        if "malformed" in text:
-            raise StateCorrupted(f"{path} is damaged: {text}", code="state-corrupt") from err
-        if "full" in text or "disk I/O" in text:
-            raise StateError(
-                f"{path} cannot be written: {text}", code="state-full", hint="make room on the disk"
-            ) from err
-        raise StateError(f"{path} cannot be used: {text}", code="state-unusable") from err
-    except sqlite3.DatabaseError as err:
-        raise StateCorrupted(f"{path} is damaged: {err}", code="state-corrupt") from err
-    except OSError as err:
-        raise StateError(f"{path} cannot be used: {err.strerror}", code="state-unusable") from err

@@ -58,8 +58,12 @@ def run_agent(settings: AgentSettings) -> int:
         held = stack.enter_context(lock.hold(settings.state))
         agent = Agent(settings, clock=clock, log=log, lock=held, rng=random.Random())  # noqa: S311 - spread only
         stack.callback(agent.close)
-        with agent.signals():
-            return agent.sync_once() if settings.once else agent.run()
+        try:
+            with agent.signals():
+                return agent.sync_once() if settings.once else agent.run()
+        except Cancelled:
+            # The signal came when there was nothing left to break off.
+            return 1 if settings.once else 0
 
 
 class Agent:

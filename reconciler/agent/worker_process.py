@@ -68,6 +68,16 @@ def ask(
                 with suppress(BrokenPipeError):
                     stream.close()
         process.wait()
+        _reap_orphans()
+
+
+def _reap_orphans() -> None:
+    """Bury what a killed worker left, where this is the first process of a container and nobody else does."""
+    if os.getpid() != 1:
+        return
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _converse(
