@@ -20,6 +20,7 @@ CHECKS: Mapping[str, str] = MappingProxyType(
         "vars": "A variable that an object needs is not there.",
         "schema": "An object has a field or value that its kind does not have.",
         "admission-policy": "A ValidatingAdmissionPolicy or its binding is not valid.",
+        "workloads": "A kind that runs containers is not known, so its objects are not checked.",
         "facts": "A manifest has an amount or a size that cannot be counted.",
         "rule-error": "A rule is not valid, or does not compile; nothing passes it.",
         "rule-settings": "`fleet.yaml` names a rule that does not exist.",

@@ -32,10 +32,12 @@ from reconciler.rules.policy import KIND, SitePolicy
 from reconciler.rules.subjects import SiteSubjects, SubjectMemo, plain
 from reconciler.rules.waivers import Waived, apply_waivers
 
-__all__ = ["FACTS_RULE", "RulePack", "RuleReview"]
+__all__ = ["FACTS_RULE", "WORKLOADS_RULE", "RulePack", "RuleReview"]
 
 #: The id of what is said where a manifest cannot be counted: a wrong quantity, a size without a bound.
 FACTS_RULE = "facts"
+#: The id under which kinds are named that run containers and that no rule can look into.
+WORKLOADS_RULE = "workloads"
 _VERSION = "1"
 
 
@@ -148,7 +150,15 @@ class RulePack:
         )
         violations: list[Violation] = list(self._broken)
         violations += self._fact_problems(subjects)
-        not_checked: list[NotChecked] = []
+        not_checked: list[NotChecked] = [
+            NotChecked(
+                WORKLOADS_RULE,
+                f"{kind} runs containers and is not a known workload, so no rule looked into it; "
+                "name it in spec.workloads of fleet.yaml",
+                (site.name,),
+            )
+            for kind in subjects.unknown_workload_kinds
+        ]
         for group in self._groups:
             if not group.sites.matches(site.name, site.labels):
                 continue

@@ -20,6 +20,7 @@ from reconciler.model.site import Site
 from reconciler.rules.facts.admission import PodAdmission, limit_range_defaults, runtime_classes
 from reconciler.rules.facts.amounts import Amounts
 from reconciler.rules.facts.claim import claim_values
+from reconciler.rules.facts.embedded import embeds_containers
 from reconciler.rules.facts.fitting import fit_values
 from reconciler.rules.facts.kinds import BUILT_IN, WorkloadKinds
 from reconciler.rules.facts.locked import LockIndex
@@ -202,6 +203,18 @@ class SiteSubjects:
             )
             facts: WorkloadFacts = self._memo.share(key, make)
             found.append(facts)
+        return tuple(found)
+
+    @cached_property
+    def unknown_workload_kinds(self) -> tuple[str, ...]:
+        """Kinds of the site that run containers and that nobody has named, as `Kind.group`."""
+        found: dict[str, None] = {}
+        for resource, (manifest, key) in zip(self._resources, self.objects, strict=True):
+            rid = resource.id
+            if "." not in rid.group or rid.group.endswith(".k8s.io") or (rid.group, rid.kind) in self._kinds:
+                continue
+            if self._memo.share(("embedded", key), partial(embeds_containers, manifest)):
+                found[f"{rid.kind}.{rid.group}"] = None
         return tuple(found)
 
     @cached_property
