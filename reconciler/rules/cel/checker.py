@@ -36,6 +36,7 @@ from reconciler.rules.cel.types import (
     map_of,
     optional_of,
     parse_type,
+    shown,
     type_of,
 )
 from reconciler.rules.cel.unify import Substitution
@@ -321,12 +322,7 @@ class _Checker:
         return self._report(at, f"expected type '{self._show(expected)}' but found '{self._show(actual)}'")
 
     def _show(self, term: Type) -> str:
-        found = self.substitution.final(term)
-        if found == ERROR:
-            return "dyn"
-        if found.args:
-            return f"{found.name}({', '.join(map(self._show, found.args))})"
-        return "null" if found == NULL else found.name
+        return shown(self.substitution.final(term))
 
     def _unwrapped(self, at: int, found: Type) -> Type:
         resolved = self.substitution.resolve(found)

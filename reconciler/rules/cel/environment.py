@@ -289,7 +289,7 @@ class Environment:
         try:
             return parse(text, PLAIN_MACROS if self.minor is None else macros_of(self.minor))
         except CelCompileError as err:
-            issues = self._engine.syntax_issues(text)
+            issues = self._engine.syntax_issues(text) if err.issues[0].message.startswith("Syntax") else []
             if not issues:
                 raise
             raise CelCompileError(issues, text) from err

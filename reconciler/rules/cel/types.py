@@ -30,6 +30,7 @@ __all__ = [
     "map_of",
     "optional_of",
     "parse_type",
+    "shown",
     "type_of",
     "wrapper_of",
 ]
@@ -133,6 +134,20 @@ def type_of(item: Type) -> Type:
 def is_variable(term: Type) -> bool:
     """Tell whether a term is a type parameter."""
     return len(term.name) <= 6 and (term.name[0] == "~" or (len(term.name) == 1 and term.name.isupper()))
+
+
+_SHOWN: Final = {
+    "null_type": "null",
+    "google.protobuf.Duration": "duration",
+    "google.protobuf.Timestamp": "timestamp",
+    "!error!": "dyn",
+}
+
+
+def shown(term: Type) -> str:
+    """Write a type as cel-go writes it in messages."""
+    name = _SHOWN.get(term.name, term.name)
+    return f"{name}({', '.join(map(shown, term.args))})" if term.args else name
 
 
 def parse_type(text: str) -> Type:

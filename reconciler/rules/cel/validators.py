@@ -11,7 +11,7 @@ from reconciler.rules.cel.checker import Checked
 from reconciler.rules.cel.errors import CelCompileError, CelEvaluationError, CelIssue
 from reconciler.rules.cel.lexer import place
 from reconciler.rules.cel.library import regex
-from reconciler.rules.cel.types import Type
+from reconciler.rules.cel.types import Type, shown
 
 __all__ = ["validate"]
 
@@ -65,6 +65,14 @@ _CONVERSIONS = ("int", "uint", "double", "string", "bool", "bytes")
 
 def _conversions(expr: Expr, checked: Checked) -> Iterator[tuple[int, str]]:
     for node in walk(expr):
+        if isinstance(node, Call) and node.function in ("find", "findAll") and node in checked.overloads:
+            pattern = node.args[0]
+            if isinstance(pattern, Literal) and isinstance(pattern.value, str):
+                try:
+                    regex.compile_pattern(pattern.value)
+                except CelEvaluationError as err:
+                    if err.code != "cel-unsupported":
+                        yield pattern.at, f"program instantiation failed: {err.message}"
         if isinstance(node, Call) and node.function in _CONVERSIONS and node.target is None:
             argument = node.args[0]
             if isinstance(argument, Literal) and node in checked.overloads:
@@ -161,5 +169,5 @@ def _same(elements: list[tuple[Expr, bool]], checked: Checked) -> Iterator[tuple
         if first is None:
             first = found
         elif found != first:
-            yield element.at, f"expected type '{first}' but found '{found}'"
+            yield element.at, f"expected type '{shown(first)}' but found '{shown(found)}'"
             return
