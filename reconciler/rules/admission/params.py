@@ -10,6 +10,7 @@ from reconciler.errors import RuleError
 from reconciler.model.resource import Manifest, split_api_version
 from reconciler.rules.admission.kinds import ApiKinds
 from reconciler.rules.admission.labels import labels_of
+from reconciler.rules.admission.shapes import as_written
 from reconciler.rules.admission.spec import NotFoundAction, ParamKind, ParamRef
 from reconciler.rules.admission.values import require_json
 
@@ -65,6 +66,7 @@ def _of_kind(param: Any, kind: ParamKind) -> Manifest | None:
     found: Manifest = param
     if nameless:
         found = {"apiVersion": _api_version(kind), "kind": kind.kind, **found}
+    found = as_written(found)
     if (kind.group, kind.kind) == _SITE and not _metadata(found).get("namespace"):
         # `site.yaml` names no namespace; in the cluster the agent keeps the Site beside itself.
         found = {**found, "metadata": {**_metadata(found), "namespace": _SITE_NAMESPACE}}

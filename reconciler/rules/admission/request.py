@@ -15,6 +15,7 @@ from reconciler.rules.admission.kinds import (
     GroupVersionResource,
     builtin_kinds,
 )
+from reconciler.rules.admission.shapes import as_written
 from reconciler.rules.admission.spec import Operation
 from reconciler.rules.admission.values import require_json
 
@@ -114,6 +115,7 @@ class AdmissionRequest:
         _require_mapping(old_object, "oldObject")
         _require_mapping(namespace_object, "namespaceObject")
         kind = _kind_of(subject)
+        object, old_object = (None if one is None else as_written(one) for one in (object, old_object))  # noqa: A001
         metadata = _metadata(subject)
         served = (kinds or builtin_kinds()).get(
             kind.group, kind.kind, namespaced=bool(metadata.get("namespace")) or namespace_object is not None
@@ -126,7 +128,7 @@ class AdmissionRequest:
             namespace = namespace or _DEFAULT_NAMESPACE
             object = _in_namespace(object, namespace)  # noqa: A001
             old_object = _in_namespace(old_object, namespace)
-            namespace_object = given if given is not None else _namespace(namespace)
+            namespace_object = as_written(given) if given is not None else _namespace(namespace)
         elif kind == ("", "v1", "Namespace"):
             namespace = name
             namespace_object = None
