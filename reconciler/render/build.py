@@ -442,6 +442,8 @@ class Build:
         self._use_schema(component, full)
         with self._inside(full), self._in_folder(path):
             self._accumulate(component, full, into)
+        with self._located(owner, where):
+            check_unique(into.items)
 
     def _add_vars(self, into: Accumulated, variables: Any) -> None:
         for var in variables:
@@ -855,6 +857,24 @@ class Build:
         self._append(into, kept)
 
 
+def check_unique(items: list[Item]) -> None:
+    """Refuse resources that became one by a change of their names.
+
+    Raises:
+        RenderError: Two resources have the same identity.
+    """
+    keys: set[Any] = set()
+    for item in items:
+        key = item.key()
+        if key in keys:
+            raise RenderError(
+                f"expected each resource once, found {item.shown()} twice",
+                code="duplicate-resource",
+                hint="a prefix, suffix, namespace or patch made two resources one",
+            )
+        keys.add(key)
+
+
 def _without_validated_by(item: Item) -> dict[str, Any]:
     if "validated-by" not in item.labels:
         return item.body
@@ -902,6 +922,8 @@ def sort_items(items: list[Item], kustomization: Kustomization) -> list[Item]:
     Raises:
         RenderError: `sortOptions` are not valid.
     """
+    if kustomization.sort_options is None or kustomization.sort_options.order != "fifo":
+        check_unique(items)
     from reconciler.render.sorting import sorted_items
 
     return sorted_items(items, kustomization.sort_options)

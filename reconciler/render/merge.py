@@ -16,7 +16,7 @@ from reconciler.render.scalars import (
     TimeText,
     is_null,
     reads_as_word,
-    resolve,
+    resolve_legacy,
     text_of,
 )
 from reconciler.render.schema import ListMerge, Schema, SchemaTable
@@ -70,6 +70,8 @@ class Merger:
                 return dest
             return MISSING if is_null(patch) else patch
         if patch is MISSING:
+            if dest.__class__ is PlainText and not isinstance(resolve_legacy(dest), str):
+                return self._styles.quote(dest)
             return dest
         if isinstance(patch, dict | list):
             raise self._mismatch(dest, patch, path)
@@ -89,11 +91,11 @@ class Merger:
         elif isinstance(patch, str) and quoted != self._styles.quoted(patch):
             if quoted:
                 value = self._styles.quote(patch)
-            elif isinstance(resolve(patch), str):
-                value = self._styles.unquote(patch)
             else:
-                value = PlainText(patch)
-                self.made_odd = True
+                value = self._styles.unquote(patch)
+                if self._styles.quoted(value):
+                    value = PlainText(patch)
+                    self.made_odd = True
         if isinstance(dest, LinkedText):
             self.relinked[id(dest)] = (dest, value)
             return dest
@@ -112,10 +114,11 @@ class Merger:
         elif patch is not MISSING:
             if is_null(patch):
                 return MISSING
+            itself = dest is patch
             directive, patch = self._map_directive(patch, path)
             if directive == "delete":
                 return MISSING
-            if directive == "replace":
+            if directive == "replace" or itself:
                 dest = patch
         if schema is None:
             schema = self._schema_of(dest, patch)
@@ -189,10 +192,11 @@ class Merger:
         elif is_null(patch) and patch is not MISSING:
             return MISSING
         elif patch is not MISSING:
+            itself = dest is patch
             directive, patch = self._list_directive(patch, path)
             if directive == "delete":
                 return MISSING
-            if directive == "replace":
+            if directive == "replace" or itself:
                 dest = patch
         if patch is MISSING and self._is_tidy(dest, schema, path):
             return dest

@@ -176,7 +176,12 @@ def _set(item: Item, value: Any, path: str, options: FieldOptions, styles: Style
         return
     relinked: dict[int, tuple[Any, Any]] = {}
 
+    # Annotations are written as strings in the end, so any text will do for them.
+    as_text = steps[:2] == ("metadata", "annotations")
+
     def setter(old: Any) -> Any:
+        if as_text and old is not MISSING and not isinstance(old, str | dict | list):
+            old = text_of(old)
         new = _replaced(old, value, options)
         if old.__class__ is LinkedText:
             relinked[id(old)] = (old, new)

@@ -296,7 +296,8 @@ class Sources:
         try:
             return normalize(root, path)
         except TreeError as err:
-            raise RenderError(err.message, at=self.at(owner, where), code=err.code, hint=err.hint) from None
+            hint = err.hint or "name a file or folder of the repository"
+            raise RenderError(err.message, at=self.at(owner, where), code=err.code, hint=hint) from None
 
     def file(self, root: str, path: str, owner: str, where: tuple[str | int, ...]) -> str:
         """Return the path of a file that a kustomization may load: in or below its own directory.
