@@ -1,7 +1,7 @@
 """Objects in the shape in which the API server writes them, as policies see them there.
 
 A policy that asks `has(object.spec.template.spec.volumes)` gets another answer for `volumes: []` in a
-manifest than for the same object in the server, which leaves empty lists out; and `object.status` is there for
+manifest than for the same object in the server, which leaves empty lists out; and `object.status` is there in
 every Deployment, though nobody wrote it. `shapes.json` says for every field of the built-in kinds how it is
 written. It is made of the Go types by `tests/rules/admission/generate_shapes.py`.
 """

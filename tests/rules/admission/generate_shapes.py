@@ -1,7 +1,7 @@
 """Write `reconciler/rules/admission/shapes.json`: how the built-in kinds are written as JSON.
 
 It holds, for every struct of k8s.io/api and of metav1, which fields are left out when they are empty, and
-which are there though nobody wrote them. Run it with the directories of k8s.io/api and of k8s.io/apimachinery.
+which are there though nobody wrote them. Run it with the directories of k8s.io/api and k8s.io/apimachinery.
 """
 
 import json
