@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.model.fieldpath import FieldPath
 
-__all__ = ["Problem", "did_you_mean", "quote", "shown", "type_name", "unknown_field"]
+__all__ = ["Problem", "did_you_mean", "json_type", "quote", "shown", "type_name", "unknown_field"]
 
 _LONGEST = 60
 
@@ -97,3 +97,22 @@ def type_name(value: Any) -> str:
             return "null"
         case _:
             return type(value).__name__
+
+
+def json_type(value: Any) -> str:
+    """Name a value's type as the server does: `integer`, `number`, `object` ..."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "integer" if value.is_integer() else "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case _:
+            return "object"

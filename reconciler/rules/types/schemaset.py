@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler.model.finding import NotChecked, Severity, Violation
+from reconciler.model.finding import Finding, NotChecked, Severity, Violation
+from reconciler.model.location import Location
 from reconciler.model.resource import Manifest, Resource, split_api_version
 from reconciler.rules.types.builtin import BuiltinTypes
-from reconciler.rules.types.catalogue import TypeCatalogue
+from reconciler.rules.types.catalogue import FIRST_MINOR, LAST_MINOR, TypeCatalogue
+from reconciler.rules.types.crd import (
+    CustomKind,
+    custom_kinds,
+    definition_problems,
+    is_definition,
+    is_usable,
+)
+from reconciler.rules.types.expressions import Expressions, has_rules
+from reconciler.rules.types.jsonschemas import Address, JsonSchema, UnusableSchema, address
 from reconciler.rules.types.names import name_problems
 from reconciler.rules.types.problem import Problem
 from reconciler.rules.types.removed import absent_kind
+from reconciler.rules.types.scalars import is_finite_json
+from reconciler.rules.types.structural import defaulted, unknown_fields, value_problems
 
 __all__ = ["RULE", "SchemaSet"]
 
@@ -18,15 +31,28 @@ RULE = "schema"
 #: Types with rules that read metadata and the rest together.
 _WHOLE = frozenset({"core.v1.Secret", "scheduling.v1.PriorityClass"})
 _REMEMBERED = 8192
+_TOO_DEEP = Problem((), "nested too deeply to be checked", "the API server takes no such object either")
+_HOW_TO_ADD = "add its CRD or a JSON Schema to schemas/"
 
 
 class SchemaSet:
-    """The schemas of one Kubernetes version and one set of custom resources. Made by `load`."""
+    """The schemas of one Kubernetes version and one set of custom resources. Made by `load`.
+
+    Attributes:
+        findings: What is wrong with JSON Schemas of the fleet's own. Mistakes in a CRD are violations of that
+            object, found by `check`.
+    """
 
     def __init__(self, *, version: tuple[int, int]) -> None:
         self._version = version
         self._catalogue = TypeCatalogue(version[1])
         self._types = BuiltinTypes(self._catalogue)
+        known = min(max(version[1], FIRST_MINOR), LAST_MINOR)
+        self._expressions = Expressions(f"1.{known}")
+        self._custom: dict[tuple[str, str], dict[str, CustomKind]] = {}
+        self._usable: dict[int, bool] = {}
+        self._own: list[tuple[Address, JsonSchema]] = []
+        self.findings: tuple[Finding, ...] = ()
         # Accepted content by the identity of its parts, which the values here keep alive.
         self._accepted: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 
@@ -34,49 +60,160 @@ class SchemaSet:
     def load(
         cls,
         version: tuple[int, int],
+        crds: Iterable[Manifest] = (),
+        json_schemas: Mapping[str, Any] | None = None,
     ) -> SchemaSet:
-        """Make the schemas that a site's objects are checked against."""
-        return cls(version=version)
+        """Make the schemas that a site's objects are checked against. Nothing is compiled before it is used.
 
-    def check(self, resource: Resource) -> tuple[Violation, ...] | NotChecked:
+        Args:
+            version: (major, minor) of the site's Kubernetes. A version that is not known here counts as the
+                nearest that is.
+            crds: CustomResourceDefinitions, rendered ones and those of `schemas/`. Other objects are passed
+                over.
+            json_schemas: Parsed JSON Schemas by the paths of their files.
+        """
+        made = cls(version=version)
+        for manifest in crds:
+            if is_definition(manifest):
+                for kind in custom_kinds(manifest):
+                    made._custom.setdefault((kind.group, kind.kind), {})[kind.version] = kind
+        findings = []
+        for path, document in sorted((json_schemas or {}).items()):
+            schema = JsonSchema(path, document)
+            try:
+                made._own += [(each, schema) for each in address(path, document)]
+                wrong = schema.broken()
+            except UnusableSchema as err:
+                wrong = str(err)
+            if wrong:
+                findings.append(Finding(RULE, Severity.ERROR, wrong, Location(path)))
+        made.findings = tuple(findings)
+        return made
+
+    def check(self, resource: Resource, old: Resource | None = None) -> tuple[Violation, ...] | NotChecked:
         """Check one object as the API server would with `fieldValidation=Strict`.
+
+        Args:
+            resource: The object.
+            old: The object that it replaces, for transition rules; None for a new one.
 
         Returns:
             What the server would refuse; () for a good object; NotChecked where there is no schema for its
             kind.
         """
-        found = self._problems(resource)
-        if found is None:
-            return NotChecked(RULE, f"no schema for {resource.api_version} {resource.kind}")
+        try:
+            found = self._problems(resource, old)
+        except RecursionError:
+            found = (_TOO_DEEP,)
+        if isinstance(found, str):
+            return NotChecked(RULE, found)
         return tuple(
             Violation(RULE, Severity.ERROR, each.message, each.hint, resource.id, each.path) for each in found
         )
 
-    def _problems(self, resource: Resource) -> tuple[Problem, ...] | None:
+    def _problems(self, resource: Resource, old: Resource | None) -> tuple[Problem, ...] | str:
         group, version = split_api_version(resource.api_version)
-        name = self._catalogue.kind(group, version, resource.kind)
-        if name is None:
-            absent = absent_kind(self._catalogue, group, version, resource.kind)
-            return None if absent is None else (absent,)
+        kind = resource.kind
+        name = self._catalogue.kind(group, version, kind)
+        if name is not None:
+            return self._builtin_problems(name, group, resource)
+        versions = self._custom.get((group, kind))
+        if versions is not None:
+            custom = versions.get(version)
+            if custom is None:
+                served = ", ".join(sorted(versions))
+                text = f"the CRD of {kind} serves no version {version!r}, but {served}"
+                return (Problem(("apiVersion",), text, f"write apiVersion: {group}/{max(versions)}"),)
+            if not self._is_usable(custom):
+                return f"the CRD of {group}/{version} {kind} has a broken schema; correct that first"
+            return tuple(self._custom_problems(custom, resource.manifest, old))
+        for each, schema in self._own:
+            if each.fits(group, version, kind):
+                if schema.broken():
+                    return f"{schema.path} is no JSON Schema that can be used: {schema.broken()}"
+                return (*schema.problems(resource.manifest), *self._metadata_problems(resource.manifest))
+        absent = absent_kind(self._catalogue, group, version, kind)
+        if absent is not None:
+            return (absent,)
+        return f"no schema for {resource.api_version} {kind}; {_HOW_TO_ADD}"
+
+    def _builtin_problems(self, name: str, group: str, resource: Resource) -> tuple[Problem, ...]:
         manifest = resource.manifest
         if not self._accepts(name, manifest):
             found = self._types.problems(name, manifest)
             if found:
                 return found
-        return tuple(name_problems(group, resource.kind, manifest.get("metadata"), self._version[1]))
+        names = tuple(name_problems(group, resource.kind, manifest.get("metadata"), self._catalogue.minor))
+        if is_definition(manifest):
+            return (*names, *definition_problems(manifest, self._types, self._expressions))
+        return names
 
     def _accepts(self, name: str, manifest: Manifest) -> bool:
         if name in _WHOLE:
             return self._types.accepts(name, manifest)
         if not self._types.accepts("meta.v1.ObjectMeta", manifest.get("metadata") or {}):
             return False
+        return self._remembered(name, manifest, lambda: self._types.accepts(name, manifest))
+
+    def _remembered(self, name: str, manifest: Manifest, accepts: Callable[[], bool]) -> bool:
+        """Ask once for all objects that share everything but their metadata."""
         parts = tuple(value for key, value in manifest.items() if key != "metadata")
         key = (name, *(key for key in manifest if key != "metadata"), *map(id, parts))
         if key in self._accepted:
             return True
-        if not self._types.accepts(name, manifest):
+        if not accepts():
             return False
         if len(self._accepted) >= _REMEMBERED:
             self._accepted.clear()
         self._accepted[key] = parts
         return True
+
+    def _is_usable(self, custom: CustomKind) -> bool:
+        usable = self._usable.get(id(custom))
+        if usable is None:
+            usable = self._usable[id(custom)] = is_usable(custom, self._types)
+        return usable
+
+    def _metadata(self, metadata: Any) -> tuple[Problem, ...]:
+        return self._types.problems("meta.v1.ObjectMeta", metadata)
+
+    def _metadata_problems(self, manifest: Manifest) -> Iterator[Problem]:
+        for each in self._metadata(manifest.get("metadata") or {}):
+            yield Problem(("metadata", *each.path), each.message, each.hint)
+
+    def _custom_problems(
+        self, custom: CustomKind, manifest: Manifest, old: Resource | None
+    ) -> Iterator[Problem]:
+        found = list(self._metadata_problems(manifest))
+        if found:
+            yield from found
+            return
+        yield from name_problems(custom.group, custom.kind, manifest.get("metadata"), self._catalogue.minor)
+        own_rules = custom.schema.get("x-kubernetes-validations")
+        if old is None and not own_rules:
+            name = f"{custom.group}/{custom.version} {custom.kind}"
+            if self._remembered(
+                name, manifest, lambda: next(self._content_problems(custom, manifest, None), None) is None
+            ):
+                return
+        yield from self._content_problems(custom, manifest, old)
+
+    def _content_problems(
+        self, custom: CustomKind, manifest: Manifest, old: Resource | None
+    ) -> Iterator[Problem]:
+        if not is_finite_json(dict(manifest)):
+            yield Problem((), "expected values of JSON, found NaN, infinity or a key that is no string")
+            return
+        schema, value = custom.schema, dict(manifest)
+        unknown = (
+            [] if custom.keeps_unknown else list(unknown_fields(schema, value, self._metadata, root=True))
+        )
+        if unknown:
+            yield from unknown
+            return
+        value = defaulted(schema, value)
+        wrong = list(value_problems(schema, value))
+        yield from wrong
+        if not wrong and has_rules(schema):
+            before = None if old is None else defaulted(schema, dict(old.manifest))
+            yield from self._expressions.problems(schema, value, before)

@@ -12,10 +12,10 @@ import pytest
 
 from reconciler.model.resource import Resource
 from reconciler.rules.types import SchemaSet
-from tests.cluster.api import APIError
 from tests.cluster.cluster import Cluster
 from tests.rules.types.corpus import corpus
 from tests.rules.types.mutations import mutations
+from tests.rules.types.resources import Server, plain
 
 #: How many mutations are tried; WAYSIDE_SCHEMA_CASES=all tries the twenty thousand that there are.
 _CASES = os.environ.get("WAYSIDE_SCHEMA_CASES", "1500")
@@ -23,50 +23,9 @@ _CASES = os.environ.get("WAYSIDE_SCHEMA_CASES", "1500")
 _LEFT_TO_THE_SERVER = 0.04
 
 
-class Server:
-    """Asks the API server for its verdict on an object."""
-
-    def __init__(self, cluster: Cluster, namespace: str) -> None:
-        self._cluster = cluster
-        self._namespace = namespace
-        self._paths: dict[tuple[str, str], tuple[str, bool]] = {}
-        roots = ["/api/v1"]
-        for group in cluster.request("GET", "/apis")["groups"]:
-            roots += [f"/apis/{version['groupVersion']}" for version in group["versions"]]
-        for root in roots:
-            listed = cluster.request("GET", root)
-            for each in listed["resources"]:
-                if "/" not in each["name"]:
-                    key = (listed["groupVersion"], each["kind"])
-                    self._paths[key] = (f"{root}/{{}}{each['name']}", each["namespaced"])
-
-    def refusal(self, manifest: dict[str, Any]) -> str | None:
-        """Return the server's words against an object, or None where it takes it.
-
-        Refused for the state of the cluster (a priority class that is not there) counts as taken.
-        """
-        path, namespaced = self._paths[manifest["apiVersion"], manifest["kind"]]
-        url = path.format(f"namespaces/{self._namespace}/" if namespaced else "")
-        try:
-            self._cluster.request("POST", url, manifest, query={"dryRun": "All", "fieldValidation": "Strict"})
-        except APIError as err:
-            return str(err) if err.status in {400, 422} else None
-        return None
-
-    def knows(self, manifest: dict[str, Any]) -> bool:
-        """Tell whether the server has the object's kind."""
-        return (manifest["apiVersion"], manifest["kind"]) in self._paths
-
-
-def _plain(manifest: dict[str, Any]) -> dict[str, Any]:
-    if manifest["metadata"].get("namespace") == "":
-        del manifest["metadata"]["namespace"]
-    return manifest
-
-
 def _cases() -> Iterator[tuple[str, dict[str, Any]]]:
     for name, manifest in corpus().items():
-        _plain(manifest)
+        plain(manifest)
         for change, mutated in mutations(manifest):
             yield f"{name}: {change}", mutated
 
@@ -82,13 +41,13 @@ def test_the_corpus_is_of_thirty_kinds_and_more() -> None:
 
 @pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in corpus()])
 def test_a_valid_object_has_no_finding(name: str) -> None:
-    assert SchemaSet.load((1, 36)).check(Resource(_plain(corpus()[name]))) == ()
+    assert SchemaSet.load((1, 36)).check(Resource(plain(corpus()[name]))) == ()
 
 
 @pytest.mark.slow
 @pytest.mark.cluster
 def test_the_server_takes_every_object_of_the_corpus(server: Server) -> None:
-    refused = {name: server.refusal(_plain(manifest)) for name, manifest in corpus().items()}
+    refused = {name: server.refusal(plain(manifest)) for name, manifest in corpus().items()}
     assert {name: words for name, words in refused.items() if words is not None} == {}
 
 
