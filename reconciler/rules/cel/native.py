@@ -325,6 +325,8 @@ class NativeEngine:
                 },
                 functions=[cel.FunctionDecl(name, overloads) for name, overloads in functions.items()],
             )
+            # The environment learns the types of its variables when it first compiles something.
+            self._environment.compile("null")
         except (RuntimeError, TypeError) as err:
             raise UsageError(f"the CEL environment cannot be made: {err}") from err
 
