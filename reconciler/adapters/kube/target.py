@@ -84,7 +84,7 @@ class KubeTarget:
             found = self.discovery.find(group, kind, version) or self.discovery.find(group, kind)
             if found is None or not found.listable:
                 continue
-            for item in self._members(found, kind, namespaces):
+            for item in self._still_served(found, kind, namespaces):
                 id_ = Resource(item).id
                 objects[id_] = item
                 # Controllers copy labels to what they make; a member is what this agent applied.
@@ -176,6 +176,23 @@ class KubeTarget:
         version = split_api_version(api_version)[1]
         return self.discovery.find(id_.group, id_.kind, version) or self.discovery.find(id_.group, id_.kind)
 
+    def _still_served(self, kind: ApiKind, name: str, namespaces: Iterable[str]) -> list[Manifest]:
+        """Return the members of a kind; none where the kind is not there any more.
+
+        What is known of kinds may be old: somebody may have deleted one, or upgraded the cluster.
+        """
+        try:
+            return list(self._members(kind, name, namespaces))
+        except TargetRefused as err:
+            if err.status != 404:
+                raise
+            group = split_api_version(kind.api_version)[0]
+            self.discovery.refresh()
+            served = self.discovery.find(group, name)
+            if served == kind:
+                raise
+            return [] if served is None else list(self._members(served, name, namespaces))
+
     def _members(self, kind: ApiKind, name: str, namespaces: Iterable[str]) -> Iterator[Manifest]:
         """Yield all objects of a kind that carry the set's label.
 
@@ -225,6 +242,7 @@ class KubeTarget:
         if dry_run:
             query["dryRun"] = "All"
         end = time.monotonic() + _PATIENCE
+        refreshed = False
         while True:
             path = self.discovery.of(id_, resource.api_version).path(id_.namespace, id_.name)
             try:
@@ -235,7 +253,10 @@ class KubeTarget:
                 # So it says where a kind is defined and not served yet; the object itself cannot be missing.
                 absent = err.status == 404 and "could not find the requested resource" in err.message
                 young = absent and (id_.group, id_.kind) in self._defined
-                if not young or time.monotonic() > end:
+                if absent and not refreshed:
+                    refreshed = True
+                    self.discovery.refresh()
+                elif not young or time.monotonic() > end:
                     raise
             else:
                 return live

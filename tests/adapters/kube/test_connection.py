@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.adapters.kube import KubeTarget, in_cluster, kubeconfig, open_kube_target
+from reconciler.adapters.kube import KubeTarget, in_cluster, kubeconfig
 from reconciler.adapters.kube.client import KubeClient
 from reconciler.errors import TargetUnreachable, UsageError
-from reconciler.model.site import Target, TargetType
 from tests.cluster.cluster import Cluster
 
 
@@ -94,7 +93,7 @@ def credentials(cluster: Cluster) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def version(path: Path) -> str:
-    target = open_kube_target(Target(TargetType.KUBECONFIG, str(path)), "store")
+    target = KubeTarget(kubeconfig(path), "store")
     try:
         return str(target.describe()["version"])
     finally:

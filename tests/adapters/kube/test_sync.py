@@ -237,6 +237,7 @@ def gadget(group: str, namespace: str, **spec: object) -> Resource:
     return manifest(f"{group}/v1", "Gadget", "mine", namespace, spec=spec)
 
 
+@pytest.mark.slow
 def test_a_kind_its_namespace_and_an_object_of_it_come_in_one_sync_and_go_in_reverse(
     control_plane: Cluster, agent: Agent[KubeTarget], place: str
 ) -> None:
@@ -259,6 +260,22 @@ def test_a_kind_its_namespace_and_an_object_of_it_come_in_one_sync_and_go_in_rev
     assert gone.succeeded, why(gone)
     assert names(gone, Action.DELETE)[0] == "Gadget/mine"
     assert not control_plane.exists(f"/api/v1/namespaces/{place}")
+
+
+@pytest.mark.slow
+def test_a_kind_that_somebody_deleted_under_a_running_agent_is_made_again_with_its_objects(
+    control_plane: Cluster, agent: Agent[KubeTarget], namespace: str
+) -> None:
+    group = f"g{secrets.token_hex(4)}.example.com"
+    desired = [crd(group), gadget(group, namespace, size=1)]
+    assert agent.sync(desired).succeeded
+    control_plane.kubectl("delete", "crd", f"gadgets.{group}", "--wait")
+    outcome = agent.sync(desired)
+    assert outcome.succeeded, why(outcome)
+    assert actions(outcome) == {Action.CREATE}
+    control_plane.kubectl("delete", "crd", f"gadgets.{group}", "--wait")
+    alone = agent.sync([gadget(group, namespace, size=1)])
+    assert "no matches for kind" in alone.refusals[0].message
 
 
 def test_what_only_the_new_kind_can_refuse_is_refused_after_its_stage_and_said(
