@@ -267,7 +267,13 @@ class _Loader:
         rule, failures = self._compiler.compile(policy, setting)
         for failure in failures:
             self._fail(
-                name, document, failure.message, failure.field_path, hint=failure.hint, within=failure.within
+                name,
+                document,
+                failure.message,
+                failure.field_path,
+                hint=failure.hint,
+                within=failure.within,
+                at=None if failure.field_path else self._fleet.at,
             )
         if rule is not None:
             self.rules.append(rule)
@@ -300,8 +306,9 @@ class _Loader:
         hint: str = "",
         within: tuple[int, int] | None = None,
         key: bool = False,
+        at: Location | None = None,
     ) -> None:
-        at = self._locate(document, field, within, key=key)
+        at = at or self._locate(document, field, within, key=key)
         self.findings.append(
             Finding(rule="rule-error", severity=Severity.ERROR, message=message, location=at, hint=hint)
         )

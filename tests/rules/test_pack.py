@@ -474,3 +474,31 @@ def test_a_kind_that_runs_containers_and_is_not_known_is_said_to_be_not_checked(
     assert [(item.rule, item.reason.partition(" ")[0]) for item in found.not_checked] == [
         ("workloads", "YurtAppSet.apps.openyurt.io")
     ]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"most": "many"}, "fleet.yaml: parameter most: expected a whole number, found 'many'"),
+        ({"moist": 3}, "fleet.yaml sets the parameter 'moist', which the rule does not have"),
+        ({"size": "3 Mi"}, "fleet.yaml: parameter size: expected a quantity"),
+        ({"mode": "loud"}, "fleet.yaml: parameter mode: expected one of soft, hard, found 'loud'"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_reported_at_the_fleet_and_passes_nobody(
+    parameters: Mapping[str, Any], message: str
+) -> None:
+    settable = rule(
+        parameters={
+            "most": {"type": "integer", "default": 1},
+            "size": {"type": "bytes", "default": "1Mi"},
+            "mode": {"default": "soft", "choices": ["soft", "hard"]},
+        },
+        validations=[{"expression": "params.most > 0 && params.size == 1048576", "message": "m"}],
+    )
+    loaded = pack(settable, settings=RuleSettings(rules={"no-tags": RuleSetting(parameters=parameters)}))
+
+    assert review(pack(settable)).violations == ()
+    assert message in loaded.findings[0].message
+    assert loaded.findings[0].location.path == "fleet.yaml"
+    assert review(loaded).violations
