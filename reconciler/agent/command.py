@@ -93,14 +93,18 @@ def settings_of(args: argparse.Namespace) -> AgentSettings:
         UsageError: The arguments cannot be used.
     """
     from reconciler.agent.settings import AgentSettings, parse_target
+    from reconciler.agent.watch import local_path
 
     if not args.site:
         raise UsageError("expected the name of a site, found nothing", code="bad-site")
+    path = local_path(args.repo)
+    # git works in the clone, so a relative path would mean another place there.
+    repository = args.repo if path is None or "://" in args.repo else str(path.absolute())
     return AgentSettings(
-        repository=args.repo,
+        repository=repository,
         branch=args.branch,
         site=args.site,
-        state=args.state,
+        state=args.state.absolute(),
         target=parse_target(args.target) if args.target else None,
         sink=args.sink,
         once=args.once,

@@ -93,8 +93,9 @@ class RepositoryWatch:
                     *folders,
                     watch_filter=None,
                     recursive=False,
-                    debounce=100,
-                    step=20,
+                    debounce=500,
+                    # The watcher wakes this often (in milliseconds), changes or not.
+                    step=100,
                     stop_event=self._stop,
                     rust_timeout=_PATIENCE,
                     yield_on_timeout=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import stat
+import subprocess
 
 import pytest
 
@@ -26,6 +27,17 @@ def test_one_sync_brings_the_site_to_the_revision_and_reports_it(rig: Rig) -> No
     applied = rig.events()[-1]["data"]
     assert applied["commit"] == head
     assert applied["counts"] == {"create": 2, "update": 0, "delete": 0}
+
+
+def test_paths_may_be_relative(rig: Rig) -> None:
+    rig.repository.commit([config_map("a", "1")])
+    for value in ("1", "2"):
+        rig.repository.commit([config_map("a", value)])
+        command = rig.command("--once", "--repo", "fleet", "--state", "state", target="directory:manifests")
+        subprocess.run(
+            command, cwd=rig.folder, env=rig.environment, check=True, capture_output=True, timeout=60
+        )
+        assert rig.objects() == {"a": value}
 
 
 def test_a_second_sync_changes_nothing(rig: Rig) -> None:
