@@ -8,7 +8,13 @@ program.evaluate(activation)
 
 from __future__ import annotations
 
-from reconciler.rules.cel.environment import Activation, Environment, Program, default_engine
+from reconciler.rules.cel.environment import (
+    Activation,
+    Environment,
+    Program,
+    compiles_on,
+    default_engine,
+)
 from reconciler.rules.cel.errors import (
     CelCompileError,
     CelEvaluationError,
@@ -31,5 +37,6 @@ __all__ = [
     "Program",
     "Uint",
     "Value",
+    "compiles_on",
     "default_engine",
 ]

@@ -238,9 +238,11 @@ class NativeExpression:
         self._meter.reset()
         try:
             found = self._expression.eval(activation)
-            kind = found.type()
             if self._meter.left < 0:
                 raise CelEvaluationError(EXCEEDED)
+            if self._scalar and isinstance(value := found.value(), bool):
+                return value  # what nearly every rule gives; an error would be a text
+            kind = found.type()
             if kind == _ERROR:
                 raise CelEvaluationError(runtime_message(str(found.value())))
             value = found.value() if self._scalar and kind in _SIMPLE else _plain(found)
