@@ -19,6 +19,7 @@ from reconciler.rules.admission.compiling import Engine
 from reconciler.rules.admission.kinds import ApiKinds, builtin_kinds
 from reconciler.rules.admission.params import Params
 from reconciler.rules.admission.parsing import BINDING_KIND, GROUP, POLICY_KIND
+from reconciler.rules.admission.pointing import Pointer
 from reconciler.rules.admission.policy import KUBERNETES, AdmissionPolicy
 from reconciler.rules.admission.problem import InvalidPolicy, Problem
 from reconciler.rules.admission.request import AdmissionRequest
@@ -73,6 +74,7 @@ class AdmissionPack:
         digest: str,
     ) -> None:
         self.policies = tuple(policies)
+        self._pointers = {policy.spec.name: Pointer(policy.spec) for policy in self.policies}
         self.findings = tuple(findings)
         self.digest = digest
         self.broken = tuple(broken)
@@ -167,20 +169,21 @@ class AdmissionPack:
                 continue
             for policy, chosen in asked:
                 review = policy.judge(request, chosen)
-                violations += _violations(policy, review, resource.id)
+                violations += _violations(policy, review, resource, self._pointers[policy.spec.name])
                 for note in review.not_checked:
                     not_checked[NotChecked(note.rule, note.reason, (), resource.id)] = None
         return PackReview(tuple(violations), tuple(not_checked))
 
 
-def _violations(policy: AdmissionPolicy, review: Review, resource: ResourceId) -> Iterable[Violation]:
+def _violations(
+    policy: AdmissionPolicy, review: Review, resource: Resource, pointer: Pointer
+) -> Iterable[Violation]:
     for denial in review.denials:
-        hint = (
-            "the policy cannot be evaluated on this object, which counts as a refusal" if denial.error else ""
-        )
-        yield Violation(policy.spec.name, Severity.ERROR, denial.message, hint, resource)
+        hint = "the policy cannot be evaluated on this object, which refuses it" if denial.error else ""
+        field = pointer.field(denial.field, resource.manifest)
+        yield Violation(policy.spec.name, Severity.ERROR, denial.message, hint, resource.id, field)
     for warning in review.warnings:
-        yield Violation(policy.spec.name, Severity.WARNING, warning, "", resource)
+        yield Violation(policy.spec.name, Severity.WARNING, warning, "", resource.id)
 
 
 def problem_location(problem: Problem, document: Document, data: bytes) -> Location:

@@ -1,5 +1,6 @@
 """A real API server, asked again for what `answers.json` says of it."""
 
+import copy
 import json
 import os
 import re
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 
+from reconciler.rules.admission.export import exported_policies
 from tests.cluster.api import APIClient, APIError
 from tests.cluster.control_plane import ControlPlane, Etcd
 from tests.cluster.process import wait_until
@@ -24,7 +26,7 @@ from tests.rules.admission.cases import (
     cases,
     record,
 )
-from tests.rules.admission.edits import Edit, accepted, edits, record_accepted
+from tests.rules.admission.edits import Edit, accepted, edits, policy, record_accepted
 
 RECORD: Final = bool(os.environ.get("WAYSIDE_RECORD"))
 pytestmark = pytest.mark.slow  # the server takes some seconds to have all policies in force
@@ -221,3 +223,12 @@ def test_the_server_still_takes_and_refuses_what_is_recorded(server: Asker) -> N
 @pytest.mark.skipif(not RECORD, reason="WAYSIDE_RECORD is not set")
 def test_record_what_the_server_takes_and_refuses(server: Asker) -> None:
     record_accepted({edit.name: _takes(server, edit) for edit in edits()})
+
+
+def test_the_server_takes_what_is_exported(server: Asker) -> None:
+    lone = copy.deepcopy(policy())
+    lone["metadata"]["name"] = "lone"
+    for manifest in exported_policies([*(case.policy for case in cases()[-3:]), lone]).values():
+        path = _POLICIES if manifest["kind"] == "ValidatingAdmissionPolicy" else _BINDINGS
+        renamed = {**manifest, "metadata": {**manifest["metadata"], "name": "exported"}}
+        server.request("POST", path, renamed, query={"dryRun": "All", "fieldValidation": "Strict"})

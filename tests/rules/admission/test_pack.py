@@ -1,11 +1,14 @@
 import json
 
-from reconciler.documents.yaml import load
+import pytest
+
+from reconciler.documents.yaml import Document, load
+from reconciler.model.fieldpath import format_field_path
 from reconciler.model.finding import Severity
 from reconciler.model.resource import Resource
 from reconciler.rules.admission.pack import AdmissionPack
 from tests.rules.admission.cases import DEFINITIONS
-from tests.rules.admission.documents import config_map, deployment
+from tests.rules.admission.documents import config_map, deployment, policy
 
 GOOD = b"""\
 apiVersion: admissionregistration.k8s.io/v1
@@ -78,6 +81,7 @@ def test_a_policy_may_have_the_site_as_its_parameter() -> None:
         "no more replicas than nodes"
     )
     assert str(violation.resource) == "Deployment.apps/shop/web"
+    assert violation.field_path == ("spec", "replicas")
 
 
 def test_the_site_of_a_repository_is_in_the_namespace_of_the_agent() -> None:
@@ -139,3 +143,26 @@ def test_an_object_that_cannot_be_judged_is_refused() -> None:
 def test_the_digest_changes_with_the_policies() -> None:
     assert pack(GOOD).digest == pack(GOOD).digest
     assert pack(GOOD).digest != pack(GOOD.replace(b"<=", b"<")).digest
+
+
+@pytest.mark.parametrize(
+    ("expression", "field"),
+    [
+        pytest.param("object.spec.replicas <= 5", "spec.replicas", id="one field"),
+        pytest.param("object.kind == 'Pod' || object.spec.replicas <= 5", "spec.replicas", id="not the kind"),
+        pytest.param("object.metadata.name == 'a'", "metadata.name", id="the name alone"),
+        pytest.param("object.spec.nothing.at.all == 1", "spec", id="as much as is there"),
+        pytest.param(
+            "object.spec.template.spec.containers.all(c, c.image == '')",
+            "spec.template.spec.containers",
+            id="a list",
+        ),
+        pytest.param("variables.pod.containers.size() > 3", "spec.template.spec", id="by a variable"),
+        pytest.param("request.name == 'a'", "", id="no field of the object"),
+    ],
+)
+def test_a_finding_points_at_the_field_that_the_expression_names(expression: str, field: str) -> None:
+    document = policy(expression, variables=[{"name": "pod", "expression": "object.spec.template.spec"}])
+    loaded = AdmissionPack.load([Document(document, "p.yaml", 0)])
+    (violation,) = loaded.review([Resource(deployment(9))]).violations
+    assert format_field_path(violation.field_path) == field
