@@ -12,6 +12,7 @@ import pytest
 from reconciler.adapters.git_source import GitSource, redact
 from reconciler.errors import SourceError
 from reconciler.ports.source import Revision
+from tests.adapters.git_server import git_server
 
 
 class Upstream:
@@ -211,6 +212,36 @@ def test_a_clone_that_cannot_be_made_leaves_the_old_one(upstream: Upstream) -> N
         reader.clone_again()
     assert reader.revision(commit).commit == commit
     assert [path.name for path in upstream.path.parent.iterdir()] == ["clone.git"]
+
+
+def test_a_repository_on_a_server_is_fetched_shallow_first_and_cheap_when_nothing_is_new(
+    upstream: Upstream,
+) -> None:
+    for _ in range(4):
+        upstream.commit("x" * 2000)
+    with git_server(upstream.path.parent) as (port, sent):
+        reader = source(upstream, url=f"http://127.0.0.1:{port}/upstream/.git")
+        first = reader.fetch()
+        assert first.commit == upstream.git("rev-parse", "HEAD")
+        del sent[:]
+        assert reader.remote_commit() == first.commit
+        assert sum(sent) < 2000
+        upstream.git("reset", "--quiet", "--hard", "HEAD~2")
+        rewound = upstream.commit()
+        assert reader.fetch().commit == rewound
+        assert not reader.descends(rewound, first.commit)
+
+
+def test_a_server_that_wants_a_password_gets_it_and_nobody_is_asked_for_one(upstream: Upstream) -> None:
+    commit = upstream.commit()
+    with git_server(upstream.path.parent, password="hunter2") as (port, _):  # noqa: S106 - of this test alone
+        place = f"127.0.0.1:{port}/upstream/.git"
+        assert source(upstream, url=f"http://agent:hunter2@{place}").fetch().commit == commit
+        for url in (f"http://{place}", f"http://agent:letmein@{place}"):
+            with pytest.raises(SourceError) as caught:
+                source(upstream, url=url).fetch()
+            assert caught.value.code == "git-failed"
+            assert "letmein" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
