@@ -33,6 +33,7 @@ from reconciler.render.metadata import annotate, configured, from_file
 from reconciler.render.origins import Change
 from reconciler.render.patches import (
     ParsedPatch,
+    allowing,
     apply_json_patch,
     apply_strategic,
     find_target,
@@ -896,10 +897,7 @@ def _no_target() -> Any:
 def _allowed(patch: Item, entry: PatchEntry) -> Item:
     if not (entry.allow_name or entry.allow_kind):
         return patch
-    copy = patch.copy()
-    copy.allow_name = patch.allow_name or entry.allow_name
-    copy.allow_kind = patch.allow_kind or entry.allow_kind
-    return copy
+    return allowing(patch, name=entry.allow_name, kind=entry.allow_kind)
 
 
 def _label_specs(label: Label, config: TransformerConfig) -> tuple[FieldSpec, ...]:

@@ -15,7 +15,6 @@ from reconciler.render.scalars import (
     PlainText,
     TimeText,
     is_null,
-    reads_as_word,
     resolve_legacy,
     text_of,
 )
@@ -39,11 +38,21 @@ class Merger:
         schemas: The schemas of known kinds.
         styles: Which strings stood in quotes.
         odd: Whether the resource or the patch holds scalars with a text of their own.
-        again: Whether a patch was merged into the resource before.
+        merged: Whether a patch was merged into the resource before.
+        restyled: Whether the resource went through JSON before.
     """
 
-    def __init__(self, schemas: SchemaTable, styles: Styles, *, odd: bool, again: bool = False) -> None:
-        self._again = again
+    def __init__(
+        self,
+        schemas: SchemaTable,
+        styles: Styles,
+        *,
+        odd: bool,
+        merged: bool = False,
+        restyled: bool = False,
+    ) -> None:
+        self._merged = merged
+        self._restyled = restyled
         self._schemas = schemas
         self._styles = styles
         self._odd = odd
@@ -83,7 +92,7 @@ class Merger:
         if dest is MISSING or dest is patch:
             return patch
         value = patch
-        quoted = self._styles.quoted(dest) or (self._again and reads_as_word(dest))
+        quoted = self._styles.quoted(dest, merged=self._merged, restyled=self._restyled)
         if quoted and (not isinstance(patch, str) or isinstance(patch, TimeText)):
             value = self._styles.quote(text_of(patch))
         elif isinstance(patch, TimeText):

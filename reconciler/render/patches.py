@@ -143,7 +143,7 @@ def apply_strategic(item: Item, patch: Item, schemas: SchemaTable, styles: Style
     kind = item.body.get("kind")
     if patch.allow_name or patch.allow_kind:
         item.remember()
-    merger = Merger(schemas, styles, odd=item.odd or patch.odd, again=item.merged or item.restyled)
+    merger = Merger(schemas, styles, odd=item.odd or patch.odd, merged=item.merged, restyled=item.restyled)
     item.merged = True
     merged = merger.merge(item.body, patch.body)
     if merged is MISSING or not merged:
@@ -181,6 +181,16 @@ def forget(item: Item) -> None:
     """Forget earlier names and marks of a resource, as kustomize does when its annotations go."""
     item.previous, item.prefixes, item.suffixes = (), (), ()
     item.needs_hash, item.behavior = False, ""
+
+
+def allowing(patch: Item, *, name: bool, kind: bool) -> Item:
+    """Return a patch that may change the name or kind of its target; its annotations become strings."""
+    copy = patch.copy()
+    copy.allow_name = patch.allow_name or name
+    copy.allow_kind = patch.allow_kind or kind
+    if copy.annotations:
+        copy.set_metadata("annotations", {key: text_of(value) for key, value in copy.annotations.items()})
+    return copy
 
 
 def for_target(patch: Item, item: Item) -> Item:

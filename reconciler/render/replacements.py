@@ -9,7 +9,7 @@ from reconciler.render.fieldspec import MISSING
 from reconciler.render.item import Gvk, Identity, Item
 from reconciler.render.kustomization import FieldOptions, Replacement, ReplacementTarget
 from reconciler.render.pathmatch import lookup, split_field_path, update
-from reconciler.render.scalars import LinkedText, is_null, plain, resolve, text_of
+from reconciler.render.scalars import LinkedText, TimeText, is_null, plain, resolve, text_of
 from reconciler.render.selector import Selector, identities
 from reconciler.render.structured import replace_in_text
 from reconciler.render.styles import Styles
@@ -103,7 +103,7 @@ def _typed(old: Any, text: str) -> Any:
     Raises:
         RenderError: It is no value of that type.
     """
-    if isinstance(old, str):
+    if isinstance(old, str) and not isinstance(old, TimeText):
         return text
     new = plain(resolve(text))
     fits = (
@@ -116,6 +116,7 @@ def _typed(old: Any, text: str) -> Any:
             and not isinstance(new, bool)
         )
         or (is_null(old) and new is None)
+        or (isinstance(old, TimeText) and isinstance(resolve(text), TimeText))
     )
     if not fits:
         raise _error(
@@ -128,6 +129,8 @@ def _typed(old: Any, text: str) -> Any:
 def _type_name(value: Any) -> str:
     if is_null(value):
         return "null"
+    if isinstance(value, TimeText):
+        return "a timestamp"
     if isinstance(value, bool):
         return "a boolean"
     return "an integer" if isinstance(value, int) else "a number"

@@ -254,7 +254,7 @@ def check_key(key: str, where: str) -> None:
     Raises:
         RenderError: The key is such a one.
     """
-    if key[:1] in _FIRST_OF_KEYS and not isinstance(resolve(key), str):
+    if key[:1] in _FIRST_OF_KEYS and resolve(key).__class__ is not str:
         raise RenderError(
             f"expected a key that reads as a string without quotes in {where}, found {key!r}",
             code="ambiguous-key",

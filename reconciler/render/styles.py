@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.render.emitter import plain_allowed
-from reconciler.render.scalars import PlainText, QuotedText, resolve
+from reconciler.render.emitter import plain_allowed, scalar_text
+from reconciler.render.scalars import PlainText, QuotedText, reads_as_word, resolve
 
 __all__ = ["Styles"]
 
@@ -24,17 +24,27 @@ class Styles:
         """Note that this very object stood in quotes."""
         self._quoted[id(text)] = text
 
-    def quoted(self, value: Any) -> bool:
-        """Return whether a value stood in quotes; a string that would be no string without them did."""
+    def quoted(self, value: Any, *, merged: bool = False, restyled: bool = False) -> bool:
+        """Return whether a value stood in quotes; a string that would be no string without them did.
+
+        Args:
+            value: A value of a resource.
+            merged: Whether a patch was merged into the resource, which puts words such as `yes` in quotes.
+            restyled: Whether the resource went through JSON, which puts everything doubtful in quotes.
+        """
         if not isinstance(value, str):
             return False
+        if restyled and scalar_text(value)[:1] in ("'", '"'):
+            return True
+        if merged and reads_as_word(value):
+            return True
         if isinstance(value, PlainText):
             return False
         return (
             id(value) in self._quoted
             or "\n" in value
             or isinstance(value, QuotedText)
-            or not isinstance(resolve(value), str)
+            or resolve(value).__class__ is not str
             or not plain_allowed(value)
         )
 

@@ -18,7 +18,7 @@ from reconciler.render.fieldspec import (
 )
 from reconciler.render.item import Gvk, Item
 from reconciler.render.kustomization import Image, Replica
-from reconciler.render.scalars import LinkedText, check_key, is_null, reads_as_word, text_of
+from reconciler.render.scalars import LinkedText, check_key, is_null, text_of
 from reconciler.render.schema import is_cluster_scoped
 from reconciler.render.selector import go_pattern
 from reconciler.render.styles import Styles
@@ -401,8 +401,7 @@ def apply_replicas(items: list[Item], rule: Replica, specs: Iterable[FieldSpec],
             def setter(node: Any, item: Item = item) -> Any:
                 if node.__class__ in (dict, list):
                     raise WrongKind("expected a scalar")
-                again = item.merged or item.restyled
-                if styles.quoted(node) or (again and reads_as_word(node)):
+                if styles.quoted(node, merged=item.merged, restyled=item.restyled):
                     return styles.quote(str(rule.count))
                 return rule.count
 
