@@ -12,23 +12,23 @@ __all__ = ["CHECKS", "pages"]
 #: Checks that are not rule files, with what each of them says. Their findings carry these ids.
 CHECKS: Mapping[str, str] = MappingProxyType(
     {
-        "yaml": "A file is not YAML of the dialect that kustomize reads, or has a duplicate key.",
+        "admission-policy": "A ValidatingAdmissionPolicy or its binding is not valid.",
+        "facts": "A manifest has an amount or a size that cannot be counted, or that the API server refuses.",
         "fleet-schema": "`fleet.yaml` has a field or value that a Fleet does not have.",
-        "site-schema": "`site.yaml` has a field or value that a Site does not have.",
         "lock-schema": "`images.lock` has a field or value that it cannot have.",
         "render": "An overlay cannot be built.",
-        "vars": "A variable that an object needs is not there.",
-        "schema": "An object has a field or value that its kind does not have.",
-        "admission-policy": "A ValidatingAdmissionPolicy or its binding is not valid.",
-        "workloads": "A kind that runs containers is not known, so its objects are not checked.",
-        "facts": "A manifest has an amount or a size that cannot be counted.",
         "rule-error": "A rule is not valid, or does not compile; nothing passes it.",
         "rule-settings": "`fleet.yaml` names a rule that does not exist.",
-        "rule-weakened": "With `--base`: a rule says less than it did, or is gone.",
-        "trust-changed": "With `--base`: a trust root is added, removed or changed.",
-        "waiver-added": "With `--base`: a waiver is new, or holds longer.",
+        "rule-weakened": "A change takes something from a rule (`check --base`).",
+        "schema": "An object has a field or value that its kind does not have.",
+        "site-schema": "`site.yaml` has a field or value that a Site does not have.",
+        "trust-changed": "A change touches who is trusted (`check --base`).",
+        "vars": "A variable that an object needs is not there.",
+        "waiver-added": "A change waives something that was not waived (`check --base`).",
         "waiver-expired": "A waiver's last day has passed; remove it, or renew it with a reason.",
-        "waiver-unused": "A waiver that fits no violation; remove it.",
+        "waiver-unused": "A waiver fits no violation; remove it.",
+        "workloads": "A kind that runs containers is not known, so its objects are not checked.",
+        "yaml": "A file is not YAML of the dialect that kustomize reads, or has a duplicate key.",
     }
 )
 
