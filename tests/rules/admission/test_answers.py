@@ -3,12 +3,13 @@
 import pytest
 
 from reconciler.rules.admission import AdmissionPolicy, Review, builtin_kinds
+from reconciler.rules.admission.compiling import Engine
 from tests.rules.admission.cases import DEFINITIONS, USERS, Answer, Case, answers, cases
 
 
-def review(case: Case) -> Review:
+def review(case: Case, engine: Engine = None) -> Review:
     kinds = builtin_kinds().with_definitions(DEFINITIONS)
-    policy = AdmissionPolicy.parse(case.policy, bindings=case.bindings, kinds=kinds)
+    policy = AdmissionPolicy.parse(case.policy, bindings=case.bindings, kinds=kinds, engine=engine)
     return policy.review(
         object=case.object,
         old_object=case.old,
@@ -45,6 +46,14 @@ def test_the_verdict_is_the_servers(case: Case) -> None:
         assert (found.allowed, answer(found).reason) == (recorded.allowed, recorded.reason)
     else:
         assert answer(found) == recorded
+
+
+@pytest.mark.parametrize("case", [case for case in cases() if case.bindings], ids=lambda case: case.name)
+def test_the_pure_engine_decides_like_the_server(case: Case) -> None:
+    found = review(case, "pure")
+    if not found.not_checked:
+        recorded = answers()[case.name]
+        assert (found.allowed, len(found.warnings)) == (recorded.allowed, len(recorded.warnings))
 
 
 def test_most_words_are_the_servers_too() -> None:
