@@ -12,8 +12,9 @@ from reconciler.agent.wakeup import Signal
 __all__ = ["RepositoryWatch", "git_directory", "local_path", "watched_paths"]
 
 #: Milliseconds after which a quiet watch looks whether its folders are still the same.
-_PATIENCE = 30_000
-_RETRY = 15.0
+_PATIENCE = 5_000
+#: Seconds between two looks for a repository that is not there.
+_RETRY = 2.0
 #: Seconds after which a watch that was begun surely watches.
 _SETTLING = 1.0
 

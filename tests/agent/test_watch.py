@@ -71,3 +71,17 @@ def test_a_branch_in_a_folder_that_does_not_exist_yet_is_seen(tmp_path: Path) ->
             changed.clear()
     finally:
         watch.stop()
+
+
+def test_a_repository_that_comes_back_is_seen_without_a_poll(tmp_path: Path) -> None:
+    (tmp_path / "away").mkdir()
+    git("init", "--quiet", "--initial-branch=main", ".", at=tmp_path / "away")
+    changed = Signal()
+    watch = RepositoryWatch(tmp_path / "here", "main", changed)
+    watch.start()
+    try:
+        assert not wait([changed], 0.5)
+        (tmp_path / "away").rename(tmp_path / "here")
+        assert wait([changed], 15)
+    finally:
+        watch.stop()
