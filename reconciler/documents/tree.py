@@ -231,6 +231,10 @@ class WorkingTree:
             f"{found.st_dev:x}-{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}-{found.st_ctime_ns:x}"
         )
 
+    def real_path(self, path: str) -> str:
+        """Return the path that `path` leads to when its symlinks are followed."""
+        return self._real(path)[len(self._inside) :]
+
     def _stat(self, path: str) -> os.stat_result | None:
         try:
             return os.lstat(self._real(path))

@@ -221,7 +221,7 @@ class Build:
 
     @contextmanager
     def _inside(self, root: str) -> Iterator[None]:
-        self._chain.append(root)
+        self._chain.append(self._sources.real(root))
         try:
             yield
         finally:
@@ -250,17 +250,29 @@ class Build:
         operations: tuple[dict[str, Any], ...] = (),
     ) -> Iterator[None]:
         """Do what `_located` does, and note which resources change inside."""
-        if not self._keeps_history:
-            with self._located(path, where):
-                yield
-            return
-        before = [(item, item.body) for item in into.items]
+        before = [(item, item.body) for item in into.items] if self._keeps_history else []
         with self._located(path, where):
-            yield
+            try:
+                yield
+            except RenderError as err:
+                self._locate_in_patch(err, path, where, patch)
+                raise
         for item, body in before:
             if item.body is not body:
                 change = Change(path, where, body, item.body, patch, operations)
                 item.history = (*item.history, change)
+
+    def _locate_in_patch(
+        self, err: RenderError, path: str, where: tuple[str | int, ...], patch: Item | None
+    ) -> None:
+        """Give an error the place in the patch that it is about."""
+        if err.at is not None:
+            return
+        if patch is not None and patch.source is not None and err.code == "patch-conflict":
+            file, index = patch.source
+            err.at = self._sources.inside(file, path, where, getattr(err, "field", ()), index)
+        elif err.code == "json-patch" and hasattr(err, "operation"):
+            err.at = self._sources.operation(path, where, (err.operation,))
 
     def _accumulate(self, kustomization: Kustomization, root: str, into: Accumulated) -> None:
         for number, path in enumerate(kustomization.resources):
@@ -377,6 +389,7 @@ class Build:
                 code="file-missing",
                 hint="check the spelling; paths are relative to the kustomization",
             )
+        full = self._sources.real(full)
         for visited in self._chain:
             if not full or visited == full or visited.startswith(full + "/"):
                 raise RenderError(

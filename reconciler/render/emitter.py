@@ -33,6 +33,7 @@ _SIMPLE = re.compile(r"[A-Za-z/$(<=^\\_;][A-Za-z0-9/$()<=^\\_;.+@~-]*\Z")
 _BASE60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z")
 _SPECIAL = re.compile("[^\\n\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd]")
 _UNICODE_BREAKS = re.compile("[\u2028\u2029]+(?=[^\u2028\u2029])")
+_LINE_BREAKS = re.compile("[\n\u2028\u2029]")
 _LETTERS_ONLY = re.compile(r"[A-Za-z]*\Z")
 _ESCAPES = {
     "\0": "\\0",
@@ -214,8 +215,8 @@ def _write_text(put: Callable[[str], None], text: str, column: int, indent: int)
 
 
 def scalar_text(text: str) -> str:
-    """Return a string of one line as a scalar, in quotes where it needs them."""
-    return _inline(text)
+    """Return a string as a scalar of one line, in quotes where it needs them."""
+    return _double(text) if "\n" in text else _inline(text)
 
 
 def _inline(text: str) -> str:
@@ -225,7 +226,8 @@ def _inline(text: str) -> str:
         shown = _choose(text)
         if len(_texts) > _MAX_CACHED:
             _texts.clear()
-        if len(text) < 256:
+        # Texts with line breaks are never written the quick way.
+        if len(text) < 256 and not _LINE_BREAKS.search(text):
             _texts[text] = shown
     return shown
 

@@ -13,7 +13,7 @@ from reconciler.render.fieldspec import MISSING
 __all__ = ["apply_operations", "check_operations"]
 
 
-def _error(message: str, hint: str = "") -> RenderError:
+def _error(message: str, hint: str = "compare the path with the resource") -> RenderError:
     return RenderError(message, code="json-patch", hint=hint)
 
 

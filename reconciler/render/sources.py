@@ -308,7 +308,7 @@ class Sources:
         full = self.resolve(root, path, owner, where)
         try:
             found = self.entry_type(full)
-            real = self._real(full)
+            real = self.real(full)
         except TreeError as err:
             raise RenderError(err.message, at=self.at(owner, where), code=err.code, hint=err.hint) from None
         if found is not EntryType.FILE:
@@ -318,7 +318,7 @@ class Sources:
                 code="file-missing",
                 hint="check the spelling; paths are relative to the kustomization",
             )
-        if root and not real.startswith(self._real(root) + "/"):
+        if root and not real.startswith(self.real(root) + "/"):
             raise RenderError(
                 f"expected a file in or below {self.shown(root)!r}, found {path!r}",
                 at=self.at(owner, where),
@@ -327,7 +327,8 @@ class Sources:
             )
         return full
 
-    def _real(self, path: str) -> str:
+    def real(self, path: str) -> str:
+        """Return the path that a path leads to when its symlinks are followed."""
         real = getattr(self._tree, "real_path", None)
         return real(path) if real is not None else path
 

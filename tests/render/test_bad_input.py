@@ -128,8 +128,20 @@ def refuse(files: dict[str, bytes], directory: str = "") -> InputError:
                 "q.yaml": POD + b"spec: {a: {b: 1}}\n",
             },
             "patch-conflict",
-            "kustomization.yaml:3:3",
+            "q.yaml:4:11",
             id="a-merge-conflict",
+        ),
+        pytest.param(
+            {
+                "kustomization.yaml": (
+                    b"resources: [p.yaml]\npatches:\n- target: {kind: Pod}\n  patch: |\n"
+                    b"    - {op: test, path: /kind, value: Pod}\n    - {op: remove, path: /nope}\n"
+                ),
+                "p.yaml": POD,
+            },
+            "json-patch",
+            "kustomization.yaml:6:7",
+            id="an-operation-that-does-not-apply",
         ),
         pytest.param(
             {"kustomization.yaml": b"resources:\n- https://example.com/x.yaml\n"},
@@ -244,3 +256,24 @@ def test_any_value_of_any_field_is_built_or_refused(fields: dict[str, object]) -
         build("", tree).to_yaml()
     except InputError as err:
         assert err.at is not None
+
+
+def test_a_file_that_a_symlink_takes_from_above_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "p.yaml").write_bytes(POD)
+    (tmp_path / "site/p.yaml").symlink_to("../p.yaml")
+    (tmp_path / "site/kustomization.yaml").write_text("resources: [p.yaml]\n")
+
+    with pytest.raises(InputError, match="in or below 'site'"):
+        Renderer(WorkingTree(tmp_path)).build("site")
+
+
+def test_a_symlink_that_leads_round_in_a_circle_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/again").symlink_to("../site")
+    (tmp_path / "site/kustomization.yaml").write_text("resources: [again]\n")
+
+    with pytest.raises(InputError, match="no cycle") as caught:
+        Renderer(WorkingTree(tmp_path)).build("site")
+
+    assert str(caught.value.at) == "site/kustomization.yaml:1:13"

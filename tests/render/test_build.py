@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.documents.tree import MemoryTree
 from reconciler.render import build
+from reconciler.render.emitter import scalar_text, to_yaml
 
 
 def test_a_base_and_an_overlay_become_the_resources_that_kustomize_prints() -> None:
@@ -30,3 +31,10 @@ def test_a_base_and_an_overlay_become_the_resources_that_kustomize_prints() -> N
     assert "configMap:\n          name: eu-c-4h2mbtbbt6\n" in result.to_yaml()
     assert "image: nginx:1.2\n" in result.to_yaml()
     assert result.inputs == {"base/kustomization.yaml", "base/app.yaml", "overlay/kustomization.yaml"}
+
+
+def test_a_text_of_several_lines_is_a_block_also_after_its_quotes_were_looked_at() -> None:
+    text = "two\nlines\n"
+    scalar_text(text)
+
+    assert to_yaml([{"x": text}]) == "x: |\n  two\n  lines\n"
