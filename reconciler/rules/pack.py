@@ -256,6 +256,10 @@ class _Loader:
             )
             return
         self.seen[name] = document
+        if name in CHECKS:
+            message = f"expected a rule id that is not taken, found {name!r}, which is a check of Wayside"
+            self._fail(name, document, message, ("metadata", "name"))
+            return
         for problem in problems:
             self._fail(name, document, problem.message, problem.field, hint=problem.hint, key=problem.key)
         if policy is None:

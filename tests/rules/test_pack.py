@@ -502,3 +502,10 @@ def test_a_setting_that_does_not_fit_is_reported_at_the_fleet_and_passes_nobody(
     assert message in loaded.findings[0].message
     assert loaded.findings[0].location.path == "fleet.yaml"
     assert review(loaded).violations
+
+
+def test_a_rule_may_not_take_the_id_of_another_check() -> None:
+    loaded = pack(rule("render"))
+
+    assert "found 'render', which is a check of Wayside" in loaded.findings[0].message
+    assert review(loaded).violations
