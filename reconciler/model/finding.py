@@ -107,7 +107,7 @@ class Finding:
         text = "\0".join(
             (self.rule, self.location.path, subject, format_field_path(self.field_path), self.message)
         )
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
     @property
     def order(self) -> tuple[object, ...]:
