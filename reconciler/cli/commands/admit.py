@@ -54,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--operation", choices=("CREATE", "UPDATE", "DELETE", "CONNECT"), help="what is done")
     parser.add_argument("--subresource", default="", metavar="NAME", help="for example scale")
+    parser.add_argument(
+        "--resource",
+        default="",
+        metavar="NAME",
+        help="what a subresource is of, for example apps/v1/deployments",
+    )
     parser.add_argument("--user", default="", metavar="NAME", help="who asks")
     parser.add_argument(
         "--group", action="append", default=[], metavar="NAME", help="their group; repeatable"
@@ -155,6 +161,7 @@ def _requests(
             namespace_object=namespaces.get(str(namespace or "default")),
             user_info=user,
             subresource=options.subresource,
+            resource=options.resource,
             kinds=kinds,
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.errors import RuleError
 from reconciler.model.resource import Manifest
+from reconciler.rules.admission.addressing import Address
 from reconciler.rules.admission.kinds import (
     ApiKind,
     ApiKinds,
@@ -68,7 +69,7 @@ class AdmissionRequest:
     namespace_known: bool
     user_info: Mapping[str, Any]
     dry_run: bool
-    options: Mapping[str, Any]
+    options: Mapping[str, Any] | None
     made: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -82,6 +83,7 @@ class AdmissionRequest:
         user_info: Mapping[str, Any] | None = None,
         subresource: str = "",
         resource: str = "",
+        name: str = "",
         dry_run: bool = False,
         options: Mapping[str, Any] | None = None,
         kinds: ApiKinds | None = None,
@@ -95,7 +97,8 @@ class AdmissionRequest:
             namespace_object: The Namespace that the object is in.
             user_info: Who asks; by default some authenticated user.
             subresource: For example `scale`.
-            resource: The plural that the request is for, where its kind does not say it (a subresource).
+            resource: What the request is for, where its kind does not say it: `apps/v1/deployments`.
+            name: The name in the request's URL, where the object has none.
             dry_run: Whether nothing will be stored.
             options: The request's options.
             kinds: How kinds are served; by default the built-in ones.
@@ -117,13 +120,18 @@ class AdmissionRequest:
         kind = _kind_of(subject)
         object, old_object = (None if one is None else as_written(one) for one in (object, old_object))  # noqa: A001
         metadata = _metadata(subject)
-        served = (kinds or builtin_kinds()).get(
-            kind.group, kind.kind, namespaced=bool(metadata.get("namespace")) or namespace_object is not None
-        )
-        name = _text(metadata, "name")
-        namespace = ""
         given = namespace_object
-        if served.namespaced:
+        address = Address.of(
+            kind,
+            kinds or builtin_kinds(),
+            resource=resource,
+            subresource=subresource,
+            namespaced=bool(metadata.get("namespace")) or given is not None,
+        )
+        if not name:
+            name = _text(metadata, "name")
+        namespace = ""
+        if address.kind.namespaced:
             namespace = _text(metadata, "namespace") or _text(_metadata(given or {}), "name")
             namespace = namespace or _DEFAULT_NAMESPACE
             object = _in_namespace(object, namespace)  # noqa: A001
@@ -137,9 +145,9 @@ class AdmissionRequest:
         return cls(
             operation=chosen,
             kind=kind,
-            resource=GroupVersionResource(kind.group, kind.version, resource or served.plural),
-            api_kind=served,
-            subresource=subresource,
+            resource=address.resource,
+            api_kind=address.kind,
+            subresource=address.subresource,
             name=name,
             namespace=namespace,
             object=object,
@@ -237,7 +245,7 @@ def _text(metadata: Mapping[str, Any], key: str) -> str:
 
 def _in_namespace(subject: Manifest | None, namespace: str) -> Manifest | None:
     """Return the object with the namespace that the server fills in; the object itself where it is there."""
-    if subject is None or _metadata(subject).get("namespace"):
+    if subject is None or "metadata" not in subject or _metadata(subject).get("namespace"):
         return subject
     return {**subject, "metadata": {**_metadata(subject), "namespace": namespace}}
 
@@ -253,10 +261,10 @@ def _namespace(name: str) -> Manifest:
     }
 
 
-def _default_options(operation: Operation, *, dry_run: bool) -> Mapping[str, Any]:
+def _default_options(operation: Operation, *, dry_run: bool) -> Mapping[str, Any] | None:
     kind = _OPTIONS.get(operation)
     if kind is None:
-        return {}
+        return None
     options: dict[str, Any] = {"kind": kind, "apiVersion": "meta.k8s.io/v1"}
     if dry_run:
         options["dryRun"] = ["All"]

@@ -184,10 +184,33 @@ class TestARequest:
             "object": scale,
             "old_object": scale,
             "subresource": "scale",
-            "resource": "deployments",
+            "resource": "apps/v1/deployments",
         }
         assert whole.review(**given).allowed
         assert not part.review(**given).allowed
+
+    @pytest.mark.parametrize(
+        ("kind", "resource"),
+        [("PodExecOptions", "pods/exec"), ("PodPortForwardOptions", "pods/portforward")],
+    )
+    def test_to_connect_is_for_the_subresource_that_takes_its_kind(self, kind: str, resource: str) -> None:
+        parts = ["request.kind.kind", "request.resource.resource", "request.subResource", "request.name"]
+        document = policy("false", resources=[resource])
+        document["spec"]["validations"][0]["messageExpression"] = f"[{', '.join(parts)}].join(' ')"
+        review = AdmissionPolicy.parse(document).review(
+            object={"apiVersion": "v1", "kind": kind, "stdin": True}, operation="CONNECT", name="web"
+        )
+        assert review.denials[0].detail == f"{kind} {resource.replace('/', ' ')} web"
+
+    def test_to_evict_is_for_a_pod(self) -> None:
+        metadata = {"name": "web", "namespace": "shop"}
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
+        parsed = AdmissionPolicy.parse(policy("request.resource.group != ''", resources=["pods/eviction"]))
+        assert not parsed.review(object=eviction).allowed
+
+    def test_with_a_resource_that_is_none_is_refused(self) -> None:
+        with pytest.raises(RuleError, match="expected a resource such as deployments"):
+            AdmissionPolicy.parse(policy("true")).review(object=config_map(), resource="a/b/c/d")
 
     @pytest.mark.parametrize(
         "given",
