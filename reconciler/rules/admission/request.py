@@ -23,6 +23,8 @@ from reconciler.rules.admission.values import require_json
 __all__ = ["AdmissionRequest", "user_info_of"]
 
 _DEFAULT_NAMESPACE = "default"
+#: What stands for the five letters and digits that the server puts behind `generateName`.
+_MADE_UP = "xxxxx"
 _OPTIONS = {
     Operation.CREATE: "CreateOptions",
     Operation.UPDATE: "UpdateOptions",
@@ -44,7 +46,7 @@ class AdmissionRequest:
         resource: The resource that serves the kind.
         api_kind: How the kind is served.
         subresource: The subresource, or "".
-        name: The object's name; "" where the server will make one up.
+        name: The object's name.
         namespace: Its namespace; a Namespace is in the one of its own name, a cluster-scoped object in "".
         object: The object as it will be; None for DELETE.
         old_object: The object as it is; None for CREATE.
@@ -119,7 +121,9 @@ class AdmissionRequest:
         _require_mapping(namespace_object, "namespaceObject")
         kind = _kind_of(subject)
         object, old_object = (None if one is None else as_written(one) for one in (object, old_object))  # noqa: A001
-        metadata = _metadata(subject)
+        if chosen is Operation.CREATE:
+            object = _named(object)  # noqa: A001
+        metadata = _metadata(object if object is not None else subject)
         given = namespace_object
         address = Address.of(
             kind,
@@ -241,6 +245,15 @@ def _metadata(subject: Manifest) -> Mapping[str, Any]:
 def _text(metadata: Mapping[str, Any], key: str) -> str:
     value = metadata.get(key)
     return value if isinstance(value, str) else ""
+
+
+def _named(subject: Manifest | None) -> Manifest | None:
+    """Return the object with a name such as the server makes up, where it is left to the server."""
+    metadata = _metadata(subject or {})
+    prefix = _text(metadata, "generateName")
+    if subject is None or not prefix or metadata.get("name"):
+        return subject
+    return {**subject, "metadata": {**metadata, "name": f"{prefix}{_MADE_UP}"}}
 
 
 def _in_namespace(subject: Manifest | None, namespace: str) -> Manifest | None:

@@ -155,6 +155,14 @@ class TestARequest:
         assert not parsed.review(object=manifest).allowed
         assert "namespace" not in manifest["metadata"]
 
+    def test_for_a_name_that_the_server_makes_up_has_one(self) -> None:
+        manifest = config_map()
+        manifest["metadata"] = {"generateName": "run-"}
+        parsed = AdmissionPolicy.parse(policy("object.metadata.name == request.name"))
+        assert parsed.review(object=manifest).allowed
+        parsed = AdmissionPolicy.parse(policy("object.metadata.name.matches('^run-.{5}$')"))
+        assert parsed.review(object=manifest).allowed
+
     def test_of_a_custom_kind_has_the_plural_of_its_definition(self) -> None:
         box = {
             "apiVersion": "tests.wayside.dev/v1",
