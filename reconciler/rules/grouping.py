@@ -49,7 +49,8 @@ class RuleGroup:
                 yield partial(self._about_site, of), None
             case Scope.RESOURCE:
                 for number, (_, key) in enumerate(of.objects):
-                    yield partial(self._about_object, of, number), key
+                    look = partial(self._look, of, number)
+                    yield partial(self._about_object, of, number), of.share(("look", self.number, key), look)
             case Scope.WORKLOAD | Scope.IMAGE:
                 for workload in of.workloads:
                     yield partial(self._about_workload, of, workload), self._key(of, workload)
@@ -71,6 +72,13 @@ class RuleGroup:
             parts.append(fingerprint(workload.values["images"]))
         matched = tuple(r.policy.subjects.matches(workload.id, workload.labels) for r in self.rules)
         return (workload.id, workload.pod.path, matched, *parts)
+
+    def _look(self, of: SiteSubjects, number: int) -> Hashable:
+        """Return what the rules may see of an object."""
+        resource, (manifest, _) = of.resources[number], of.objects[number]
+        paths = [path for _, paths in self.subject_reads for path in paths]
+        matched = tuple(r.policy.subjects.matches(resource.id, resource.labels) for r in self.rules)
+        return (resource.id, matched, fingerprint([at(manifest, path) for path in paths]))
 
     def _about_site(self, of: SiteSubjects) -> list[tuple[CompiledRule, Subject]]:
         subject = Subject({}, of.value)
