@@ -3,118 +3,43 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
-from reconciler.documents.tree import EntryType, TreeError
-from reconciler.errors import DocumentError, InputError, RenderError
+from reconciler.documents.tree import EntryType
+from reconciler.errors import RenderError
 from reconciler.render.configurations import parse_configuration, parse_crds
 from reconciler.render.fieldspec import (
-    FieldSpec,
     TransformerConfig,
     default_config,
-    merge_specs,
-    split_path,
 )
 from reconciler.render.generators import content_hash, make_config_map, make_secret, merge_generated
-from reconciler.render.item import Gvk, Item
+from reconciler.render.item import Item
 from reconciler.render.kustomization import (
     GeneratorArgs,
     Kustomization,
-    Label,
-    PatchEntry,
-    Replacement,
-    Var,
-    decode_replacements,
 )
 from reconciler.render.metadata import annotate, configured, from_file
 from reconciler.render.origins import Change
-from reconciler.render.patches import (
-    ParsedPatch,
-    allowing,
-    apply_json_patch,
-    apply_strategic,
-    find_target,
-    for_target,
-    parse_operations,
-    parse_patch,
-)
-from reconciler.render.plugins import Plugin, add_values, generate, read_plugin, transform
-from reconciler.render.reader import read_documents
+from reconciler.render.plugin_run import PluginRun
+from reconciler.render.plugins import Plugin, generate, read_plugin
 from reconciler.render.references import fix_references
 from reconciler.render.refvars import mark_sources, resolve_vars
-from reconciler.render.replacements import apply_replacement
-from reconciler.render.resources import make_items, string_annotations
-from reconciler.render.scalars import plain
-from reconciler.render.schema import BUILTIN, OPENAPI_VERSION, SchemaTable, parse_openapi
-from reconciler.render.selector import select
-from reconciler.render.sources import Reads, Sources
+from reconciler.render.resources import string_annotations
+from reconciler.render.schema import OPENAPI_VERSION, parse_openapi
+from reconciler.render.steps import Accumulated, Memo, Remembered, check_unique
 from reconciler.render.transformers import (
-    apply_images,
-    apply_namespace,
-    apply_prefix,
-    apply_replicas,
-    apply_suffix,
     set_entries,
 )
 
-__all__ = ["Accumulated", "Build", "Memo", "Remembered"]
+__all__ = ["Build", "Memo"]
 
 _MANAGED_BY = "kustomize-v5.8.1"
 _LABELS_PATH = (("metadata", "labels"), True)
-_METADATA_LABELS = FieldSpec(Gvk("", "", ""), "metadata/labels", create=True)
 
 
-@dataclass(slots=True)
-class Accumulated:
-    """What a kustomization has gathered so far.
-
-    Attributes:
-        items: The resources, in the order in which they were added.
-        config: The field specs that its transformers use.
-        variables: The vars, by name.
-    """
-
-    items: list[Item] = field(default_factory=list)
-    config: TransformerConfig = field(default_factory=TransformerConfig)
-    variables: dict[str, Var] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """A base that was built, and what was read for it."""
-
-    items: tuple[Item, ...]
-    config: TransformerConfig
-    variables: dict[str, Var]
-    reads: Reads
-
-
-Memo = dict[str, Remembered]
-
-
-class Build:
-    """One build of one directory.
-
-    Args:
-        sources: The files.
-        memo: Bases that were built before, by directory; new ones are added. None to build everything
-            anew and keep the history of every resource.
-    """
-
-    def __init__(self, sources: Sources, memo: Memo | None) -> None:
-        self._sources = sources
-        self._styles = sources.styles
-        self._keeps_history = memo is None
-        self._memo: Memo = {} if memo is None else memo
-        self._schemas: SchemaTable = BUILTIN()
-        self._chain: list[str] = []
-        self._options: tuple[str, ...] = ()
-        self._folder = ""
-        self._custom_schema = False
-        self._has_items = False
+class Build(PluginRun):
+    """One build of one directory."""
 
     def run(self, root: str) -> list[Item]:
         """Return the finished resources of a directory, in output order.
@@ -196,84 +121,6 @@ class Build:
             self._custom_schema = True
             self._schemas = self._schemas.with_kinds(table) if self._has_items else table
 
-    def _note_transformer(
-        self, into: Accumulated, kustomization: Kustomization, kind: str, plugin: Item | None = None
-    ) -> None:
-        """Note for `buildMetadata` that a transformer ran."""
-        if not self._options:
-            return
-        mark = configured(self._folder, kustomization.path, kind, plugin)
-        for item in into.items:
-            if item.origin is None:
-                item.origin = mark
-            else:
-                item.transformations = (*item.transformations, mark)
-
-    @contextmanager
-    def _in_folder(self, path: str) -> Iterator[None]:
-        """Build what another path names, seen from the directory where the build began."""
-        before = self._folder
-        self._folder = posixpath.normpath(posixpath.join(before, path)) if self._options else ""
-        try:
-            yield
-        finally:
-            self._folder = before
-
-    @contextmanager
-    def _inside(self, root: str) -> Iterator[None]:
-        self._chain.append(self._sources.real(root))
-        try:
-            yield
-        finally:
-            self._chain.pop()
-
-    @contextmanager
-    def _located(self, path: str, where: tuple[str | int, ...]) -> Iterator[None]:
-        """Give errors from inside the place of a field, where they have none."""
-        try:
-            yield
-        except RenderError as err:
-            raise self._sources.locate(err, path, where) from None
-        except TreeError as err:
-            raise RenderError(
-                err.message, at=self._sources.at(path, where), code=err.code, hint=err.hint
-            ) from None
-
-    @contextmanager
-    def _changing(
-        self,
-        into: Accumulated,
-        path: str,
-        where: tuple[str | int, ...],
-        *,
-        patch: Item | None = None,
-        operations: tuple[dict[str, Any], ...] = (),
-    ) -> Iterator[None]:
-        """Do what `_located` does, and note which resources change inside."""
-        before = [(item, item.body) for item in into.items] if self._keeps_history else []
-        with self._located(path, where):
-            try:
-                yield
-            except RenderError as err:
-                self._locate_in_patch(err, path, where, patch)
-                raise
-        for item, body in before:
-            if item.body is not body:
-                change = Change(path, where, body, item.body, patch, operations)
-                item.history = (*item.history, change)
-
-    def _locate_in_patch(
-        self, err: RenderError, path: str, where: tuple[str | int, ...], patch: Item | None
-    ) -> None:
-        """Give an error the place in the patch that it is about."""
-        if err.at is not None:
-            return
-        if patch is not None and patch.source is not None and err.code == "patch-conflict":
-            file, index = patch.source
-            err.at = self._sources.inside(file, path, where, getattr(err, "field", ()), index)
-        elif err.code == "json-patch" and hasattr(err, "operation"):
-            err.at = self._sources.operation(path, where, (err.operation,))
-
     def _accumulate(self, kustomization: Kustomization, root: str, into: Accumulated) -> None:
         for number, path in enumerate(kustomization.resources):
             self._resource(kustomization, root, path, kustomization.resource_at(number), into)
@@ -337,44 +184,6 @@ class Build:
                 item.origin = from_file(self._folder, path)
         with self._located(owner, where):
             self._append(into, items)
-
-    def _file_items(self, path: str) -> list[Item]:
-        documents = self._sources.documents(path)
-
-        def build(_: str) -> list[Item]:
-            try:
-                return make_items(documents, path)
-            except RenderError as err:
-                err.at = self._sources.at(path, getattr(err, "field", ()), index=getattr(err, "index", 0))
-                raise
-
-        return self._sources.parsed(path, "items", build)
-
-    def _append(self, into: Accumulated, items: list[Item]) -> None:
-        """Add resources.
-
-        Raises:
-            RenderError: One is there already.
-        """
-        known = {item.key(): item for item in into.items}
-        for item in items:
-            key = item.key()
-            if key in known:
-                other = known[key]
-                where = ""
-                if other.source is not None:
-                    place = self._sources.at(other.source[0], (), index=other.source[1])
-                    where = f", the other in {place}"
-                error = RenderError(
-                    f"expected each resource once, found {item.shown()} twice{where}",
-                    code="duplicate-resource",
-                    hint="remove one of the two, or give it another name or namespace",
-                )
-                if item.source is not None:
-                    error.at = self._sources.at(item.source[0], (), index=item.source[1])
-                raise error
-            known[key] = item
-        into.items.extend(items)
 
     def _enter(self, owner: str, full: str, path: str, where: tuple[str | int, ...]) -> Kustomization:
         """Return the kustomization of a directory that another one names.
@@ -465,8 +274,6 @@ class Build:
                 raise RenderError(f"expected each var once, found {var.name!r} twice", code="duplicate-var")
             into.variables[var.name] = var
 
-    # Generators
-
     def _generate(self, kustomization: Kustomization, root: str, into: Accumulated) -> None:
         for make, entries in (
             (make_config_map, kustomization.config_maps),
@@ -492,8 +299,6 @@ class Build:
                     item.history = (Change(kustomization.path, at, None, item.body),)
                 self._absorb(into, item)
 
-    # Plugins
-
     def _plugins(
         self, kustomization: Kustomization, root: str, field_name: str, entries: tuple[str, ...]
     ) -> list[tuple[tuple[str | int, ...], Plugin]]:
@@ -518,108 +323,10 @@ class Build:
                 result.append((where, read_plugin(item, generator=field_name == "generators")))
         return result
 
-    def _inline_items(self, text: str, path: str) -> list[Item] | None:
-        if "\n" not in text and ":" not in text:
-            return None
-        try:
-            return make_items(read_documents(text, path, self._styles), path)
-        except (RenderError, DocumentError):
-            return None
-
     def _load(
         self, kustomization: Kustomization, root: str, where: tuple[str | int, ...]
     ) -> Callable[[str], tuple[str, bytes]]:
         return lambda path: self._sources.load(root, path, kustomization.path, where)
-
-    def _run(
-        self,
-        plugin: Plugin,
-        kustomization: Kustomization,
-        root: str,
-        where: tuple[str | int, ...],
-        into: Accumulated,
-    ) -> None:
-        """Run a transformer."""
-        if transform(plugin, into.items, self._styles):
-            return
-        fields = plugin.fields
-        match plugin.kind:
-            case "ValueAddTransformer":
-
-                def load(path: str) -> Any:
-                    return self._sources.config(self._sources.file(root, path, kustomization.path, where))
-
-                add_values(plugin, into.items, self._styles, root, load)
-            case "PatchTransformer":
-                options = fields.get("options", {})
-                entry = PatchEntry(
-                    fields.get("path", ""),
-                    fields.get("patch", ""),
-                    fields.get("target"),
-                    options.get("allowNameChange", False),
-                    options.get("allowKindChange", False),
-                    where,
-                )
-                self._apply_patch(into, kustomization.path, entry, self._patch(kustomization, root, entry))
-            case "PatchJson6902Transformer":
-                entry = PatchEntry(
-                    fields.get("path", ""), fields.get("jsonOp", ""), fields.get("target"), at=where
-                )
-                operations = self._json_patch(kustomization, root, entry)
-                for item in select(into.items, entry.target or _no_target()):
-                    apply_json_patch(item, operations, self._styles)
-            case "PatchStrategicMergeTransformer":
-                self._merge_all(plugin, kustomization, root, where, into)
-            case "ReplacementTransformer":
-                for each in fields.get("replacements", ()):
-                    for replacement in self._replacements(kustomization, root, each):
-                        apply_replacement(into.items, replacement, self._styles)
-            case _:
-                raise RenderError(f"expected a transformer, found {plugin.kind}", code="plugin")
-
-    def _merge_all(
-        self,
-        plugin: Plugin,
-        kustomization: Kustomization,
-        root: str,
-        where: tuple[str | int, ...],
-        into: Accumulated,
-    ) -> None:
-        patches: list[Item] = []
-        for path in plugin.fields.get("paths", ()):
-            inline = self._inline_items(path, kustomization.path)
-            if inline is not None:
-                patches.extend(inline)
-            else:
-                patches.extend(self._file_items(self._sources.file(root, path, kustomization.path, where)))
-        text = plugin.fields.get("patches", "")
-        if text:
-            patches.extend(
-                make_items(read_documents(text, kustomization.path, self._styles), kustomization.path)
-            )
-        if not patches:
-            raise RenderError("expected patches, found none", code="bad-patch")
-        for patch in patches:
-            self._merge_into(into, patch, [find_target(into.items, patch)])
-
-    def _validate(
-        self,
-        plugin: Plugin,
-        kustomization: Kustomization,
-        root: str,
-        where: tuple[str | int, ...],
-        into: Accumulated,
-    ) -> None:
-        """Run a validator: a transformer that may change nothing but one label."""
-        before = {item.key(): item.body for item in into.items}
-        labelled = {item.key() for item in into.items if item.labels}
-        self._run(plugin, kustomization, root, where, into)
-        after = {item.key(): _without_validated_by(item) for item in into.items}
-        marked = {item.key() for item in into.items if "validated-by" in item.labels}
-        if plain(before) != plain(after) or marked & labelled:
-            raise RenderError(
-                f"expected the validator {plugin.kind} to change nothing, found changes", code="plugin"
-            )
 
     def _loader(self, kustomization: Kustomization, root: str, args: GeneratorArgs) -> Any:
         return lambda path: self._sources.load(root, path, kustomization.path, args.at)[1]
@@ -666,260 +373,9 @@ class Build:
             item.source, item.source_field = old.source, old.source_field
         into.items[matches[0]] = item
 
-    # Transformers
-
-    def _transform(self, kustomization: Kustomization, root: str, into: Accumulated) -> None:
-        path = kustomization.path
-        merges = [
-            self._legacy_patch(kustomization, root, number)
-            for number in range(len(kustomization.patches_strategic_merge))
-        ]
-        patches = [(entry, self._patch(kustomization, root, entry)) for entry in kustomization.patches]
-        json_patches = [
-            (entry, self._json_patch(kustomization, root, entry)) for entry in kustomization.patches_json
-        ]
-        for number, parsed in enumerate(merges):
-            where = ("patchesStrategicMerge", number)
-            for patch in parsed:
-                with self._changing(into, path, where, patch=patch):
-                    self._merge_into(into, patch, [find_target(into.items, patch)])
-        if merges:
-            self._note_transformer(into, kustomization, "PatchStrategicMergeTransformer")
-        for entry, patch_text in patches:
-            self._apply_patch(into, path, entry, patch_text)
-            self._note_transformer(into, kustomization, "PatchTransformer")
-        self._set_fields(kustomization, into)
-        for entry, operations in json_patches:
-            with self._changing(into, path, entry.at, operations=operations):
-                for item in select(into.items, entry.target or _no_target()):
-                    apply_json_patch(item, operations, self._styles)
-            self._note_transformer(into, kustomization, "PatchJson6902Transformer")
-        for rule in kustomization.replicas:
-            with self._changing(into, path, rule.at):
-                apply_replicas(into.items, rule, into.config.replicas, self._styles)
-            self._note_transformer(into, kustomization, "ReplicaCountTransformer")
-        for image in kustomization.images:
-            with self._changing(into, path, image.at):
-                apply_images(into.items, image, into.config.images, self._styles)
-            self._note_transformer(into, kustomization, "ImageTagTransformer")
-        for each in kustomization.replacements:
-            with self._changing(into, path, each.at):
-                for replacement in self._replacements(kustomization, root, each):
-                    apply_replacement(into.items, replacement, self._styles)
-        if kustomization.replacements:
-            self._note_transformer(into, kustomization, "ReplacementTransformer")
-
-    def _replacements(
-        self, kustomization: Kustomization, root: str, entry: Replacement
-    ) -> tuple[Replacement, ...]:
-        """Return the replacements of an entry: itself, or those of the file that it names."""
-        if not entry.path:
-            return (entry,)
-        if entry.source is not None or entry.targets:
-            raise RenderError(
-                "expected either path or a replacement, found both",
-                code="replacement",
-                hint="keep one of the two",
-            )
-        full = self._sources.file(root, entry.path, kustomization.path, (*entry.at, "path"))
-        try:
-            return decode_replacements(self._sources.config(full))
-        except RenderError as err:
-            raise self._sources.locate(err, full) from None
-
-    def _set_fields(self, kustomization: Kustomization, into: Accumulated) -> None:
-        path, config = kustomization.path, into.config
-        with self._changing(into, path, ("namespace",)):
-            apply_namespace(into.items, kustomization.namespace, config)
-        if kustomization.namespace:
-            self._note_transformer(into, kustomization, "NamespaceTransformer")
-        if kustomization.name_prefix:
-            with self._changing(into, path, ("namePrefix",)):
-                apply_prefix(into.items, kustomization.name_prefix, config.name_prefix, self._styles)
-            self._note_transformer(into, kustomization, "PrefixTransformer")
-        if kustomization.name_suffix:
-            with self._changing(into, path, ("nameSuffix",)):
-                apply_suffix(into.items, kustomization.name_suffix, config.name_suffix, self._styles)
-            self._note_transformer(into, kustomization, "SuffixTransformer")
-        for label in kustomization.labels:
-            with self._changing(into, path, label.at):
-                self._set_entries(into, label.pairs, _label_specs(label, config))
-            self._note_transformer(into, kustomization, "LabelTransformer")
-        if kustomization.common_labels:
-            with self._changing(into, path, ("commonLabels",)):
-                self._set_entries(into, kustomization.common_labels, config.common_labels)
-        if kustomization.labels or kustomization.common_labels:
-            self._note_transformer(into, kustomization, "LabelTransformer")
-        if kustomization.common_annotations:
-            with self._changing(into, path, ("commonAnnotations",)):
-                self._set_entries(into, kustomization.common_annotations, config.common_annotations)
-            self._note_transformer(into, kustomization, "AnnotationsTransformer")
-
-    def _set_entries(self, into: Accumulated, entries: Any, specs: tuple[FieldSpec, ...]) -> None:
-        if not entries:
-            return
-        by_kind: dict[Gvk, Any] = {}
-        for item in into.items:
-            gvk = item.gvk
-            paths = by_kind.get(gvk)
-            if paths is None:
-                paths = by_kind[gvk] = [
-                    (split_path(spec.path), spec.create) for spec in specs if gvk.selected_by(spec.gvk)
-                ]
-            set_entries(item, entries, paths)
-
-    def _patch_text(self, kustomization: Kustomization, root: str, entry: PatchEntry) -> tuple[str, str]:
-        """Return the text of a patch and the file that it stands in."""
-        text = entry.patch.strip()
-        if bool(text) == bool(entry.path):
-            what = "both" if text else "neither"
-            raise RenderError(
-                f"expected either patch or path, found {what}", code="bad-patch", hint="keep one of the two"
-            )
-        if text:
-            return text, kustomization.path
-        full = self._sources.file(root, entry.path, kustomization.path, (*entry.at, "path"))
-        return "", full
-
-    def _patch(self, kustomization: Kustomization, root: str, entry: PatchEntry) -> ParsedPatch:
-        with self._located(kustomization.path, entry.at):
-            text, path = self._patch_text(kustomization, root, entry)
-            try:
-                if text:
-                    return parse_patch(text, path, self._styles)
-                return self._sources.parsed(
-                    path, "patch", lambda content: parse_patch(content, path, self._styles)
-                )
-            except InputError as err:
-                if text:
-                    err.at = self._sources.at(path, (*entry.at, "patch"))
-                raise
-
-    def _json_patch(
-        self, kustomization: Kustomization, root: str, entry: PatchEntry
-    ) -> tuple[dict[str, Any], ...]:
-        with self._located(kustomization.path, entry.at):
-            if entry.target is None or not entry.target.name:
-                raise RenderError(
-                    "expected a target with a name, found none", code="bad-patch", hint="add target.name"
-                )
-            text, path = self._patch_text(kustomization, root, entry)
-            if text:
-                operations = parse_operations(entry.patch, path)
-            else:
-                operations = self._sources.parsed(
-                    path, "operations", lambda content: parse_operations(content, path)
-                )
-            if not operations:
-                raise RenderError("expected operations in the patch, found none", code="bad-patch")
-            return operations
-
-    def _legacy_patch(self, kustomization: Kustomization, root: str, number: int) -> list[Item]:
-        """Return the patches of an entry of `patchesStrategicMerge`, which is a path or the text itself."""
-        where = ("patchesStrategicMerge", number)
-        entry = kustomization.patches_strategic_merge[number]
-        with self._located(kustomization.path, where):
-            if "\n" in entry or ":" in entry:
-                try:
-                    found = parse_patch(entry, kustomization.path, self._styles)
-                    if found.operations is None:
-                        return list(found.merges)
-                except (RenderError, DocumentError):
-                    pass
-            full = self._sources.file(root, entry, kustomization.path, where)
-            return self._file_items(full)
-
-    def _apply_patch(self, into: Accumulated, path: str, entry: PatchEntry, parsed: ParsedPatch) -> None:
-        if parsed.operations is not None:
-            with self._changing(into, path, entry.at, operations=parsed.operations):
-                if entry.target is None:
-                    raise RenderError(
-                        "expected a target for the JSON patch, found none",
-                        code="bad-patch",
-                        hint="add target with the kind and name of the resource",
-                    )
-                for item in select(into.items, entry.target):
-                    item.remember()
-                    apply_json_patch(item, parsed.operations, self._styles)
-            return
-        if entry.target is not None and len(parsed.merges) > 1:
-            with self._located(path, entry.at):
-                raise RenderError(
-                    "expected one strategic merge patch for the target, found several",
-                    code="bad-patch",
-                    hint="make an entry for each, or leave the target out",
-                )
-        for merge in parsed.merges:
-            patch = _allowed(merge, entry)
-            with self._changing(into, path, entry.at, patch=patch):
-                if entry.target is not None:
-                    self._merge_into(into, patch, select(into.items, entry.target))
-                    continue
-                target = find_target(into.items, patch)
-                if not apply_strategic(target, patch, self._schemas, self._styles):
-                    into.items.remove(target)
-
-    def _merge_into(self, into: Accumulated, patch: Item, targets: list[Item]) -> None:
-        chosen = {id(item) for item in targets}
-        schemas, styles = self._schemas, self._styles
-        kept = [
-            item
-            for item in into.items
-            if id(item) not in chosen or apply_strategic(item, for_target(patch, item), schemas, styles)
-        ]
-        into.items = []
-        self._append(into, kept)
-
-
-def check_unique(items: list[Item]) -> None:
-    """Refuse resources that became one by a change of their names.
-
-    Raises:
-        RenderError: Two resources have the same identity.
-    """
-    keys: set[Any] = set()
-    for item in items:
-        key = item.key()
-        if key in keys:
-            raise RenderError(
-                f"expected each resource once, found {item.shown()} twice",
-                code="duplicate-resource",
-                hint="a prefix, suffix, namespace or patch made two resources one",
-            )
-        keys.add(key)
-
-
-def _without_validated_by(item: Item) -> dict[str, Any]:
-    if "validated-by" not in item.labels:
-        return item.body
-    copy = item.copy()
-    copy.set_metadata(
-        "labels", {key: value for key, value in item.labels.items() if key != "validated-by"} or None
-    )
-    return copy.body
-
 
 def _contents(load: Callable[[str], tuple[str, bytes]]) -> Callable[[str], bytes]:
     return lambda path: load(path)[1]
-
-
-def _no_target() -> Any:
-    raise RenderError("expected a target for the JSON patch, found none", code="bad-patch")
-
-
-def _allowed(patch: Item, entry: PatchEntry) -> Item:
-    if not (entry.allow_name or entry.allow_kind):
-        return patch
-    return allowing(patch, name=entry.allow_name, kind=entry.allow_kind)
-
-
-def _label_specs(label: Label, config: TransformerConfig) -> tuple[FieldSpec, ...]:
-    specs = merge_specs(label.fields, config.labels)
-    if label.include_selectors:
-        return merge_specs(specs, config.common_labels)
-    if label.include_templates:
-        specs = merge_specs(specs, config.template_labels)
-    return merge_specs(specs, (_METADATA_LABELS,))
 
 
 def _is_local(item: Item) -> bool:
@@ -938,8 +394,3 @@ def sort_items(items: list[Item], kustomization: Kustomization) -> list[Item]:
     from reconciler.render.sorting import sorted_items
 
     return sorted_items(items, kustomization.sort_options)
-
-
-def parent(path: str) -> str:
-    """Return the directory of a path."""
-    return posixpath.dirname(path)

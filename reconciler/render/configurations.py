@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.errors import RenderError
+from reconciler.render.decoding import Fields
 from reconciler.render.fieldspec import FieldSpec, NameReference, TransformerConfig, sorted_config
 from reconciler.render.item import Gvk
-from reconciler.render.kustomization import decode_field_specs, decode_name_references, known_fields
+from reconciler.render.parsing import decode_field_specs, decode_name_references
 
 __all__ = ["parse_configuration", "parse_crds"]
 
@@ -23,7 +24,7 @@ _FIELDS = {
     "images": "images",
     "replicas": "replicas",
 }
-_decode = known_fields(
+_decode = Fields(
     "a configuration",
     {**dict.fromkeys(_FIELDS, decode_field_specs), "nameReference": decode_name_references},
 )

@@ -12,18 +12,12 @@ from functools import cache
 from typing import Any
 
 from reconciler.errors import RenderError
+from reconciler.render.decoding import Decoder, Fields
 from reconciler.render.fieldspec import MISSING, FieldSpec, TransformerConfig, split_path
 from reconciler.render.generators import content_hash, make_config_map, make_secret
 from reconciler.render.item import Item
-from reconciler.render.kustomization import (
-    Decoder,
-    GeneratorArgs,
-    GeneratorOptions,
-    ValueTarget,
-    decode_value_targets,
-    known_fields,
-    plugin_fields,
-)
+from reconciler.render.kustomization import GeneratorArgs, GeneratorOptions
+from reconciler.render.plugin_fields import ValueTarget, decode_value_targets, plugin_fields
 from reconciler.render.scalars import is_null, plain, text_of
 from reconciler.render.selector import select
 from reconciler.render.styles import Styles
@@ -61,7 +55,7 @@ class Plugin:
 
 @cache
 def _decoders() -> dict[str, Decoder]:
-    return {kind: known_fields(f"a {kind}", fields, strict=False) for kind, fields in plugin_fields().items()}
+    return {kind: Fields(f"a {kind}", fields, strict=False) for kind, fields in plugin_fields().items()}
 
 
 def read_plugin(item: Item, *, generator: bool) -> Plugin:

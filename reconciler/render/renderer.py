@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
 
-from reconciler.documents.tree import FileTree, WorkingTree, normalize
+from reconciler.documents.tree import FileTree, TreeError, WorkingTree, normalize
 from reconciler.errors import RenderError
 from reconciler.model.fieldpath import FieldPath
+from reconciler.model.location import Location
 from reconciler.model.resource import Resource, ResourceId
 from reconciler.render.build import Build, Memo
 from reconciler.render.origins import Origin, trace
@@ -65,6 +66,9 @@ class Renderer:
         reads = self._sources.begin()
         try:
             items = Build(self._sources, self._memo).run(root)
+        except TreeError as err:
+            at = Location(self._sources.shown(err.path))
+            raise RenderError(err.message, at=at, code=err.code, hint=err.hint) from None
         except RecursionError:
             raise RenderError(
                 "expected fewer levels of nesting, found too many", code="yaml-too-deep"

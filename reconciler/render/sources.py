@@ -12,7 +12,8 @@ from reconciler.documents.tree import EntryType, FileTree, TreeError, normalize
 from reconciler.documents.yaml import Positions
 from reconciler.errors import DocumentError, InputError, RenderError
 from reconciler.model.location import Location
-from reconciler.render.kustomization import Kustomization, parse_kustomization
+from reconciler.render.kustomization import Kustomization
+from reconciler.render.parsing import parse_kustomization
 from reconciler.render.reader import Parsed, decode_text, read_config, read_documents
 from reconciler.render.styles import Styles
 
