@@ -195,13 +195,15 @@ class Meter:
         self.charge(text, made=max(count * (len(new) - len(old)), 0) // _CHARACTERS)
         return text.replace(old, new, limit) if limit != 0 else text
 
-    def join(self, texts: Sequence[Any], separator: str = "") -> str:
+    def join(self, texts: list[Any], separator: str = "") -> str:
         """Join as the strings extension does, if the result is of a reasonable size."""
         if not all(isinstance(text, str) for text in texts):
             raise CelEvaluationError("no such overload")
         size = sum(map(len, texts)) + len(separator) * len(texts)
         self.charge(texts, made=size // _CHARACTERS)
-        return separator.join(texts)
+        joined = separator.join(texts)
+        texts.clear()  # the engine never lets go of what it passed
+        return joined
 
     def range(self, count: int) -> list[int]:
         """Return the integers from 0, if they are not too many."""

@@ -28,6 +28,7 @@ _ESCAPE = re.compile(
     r"""\\(?:(?P<simple>[abfnrtv\\?"'`])|[xX](?P<hex>[0-9a-fA-F]{2})|u(?P<short>[0-9a-fA-F]{4})"""
     r"""|U(?P<long>[0-9a-fA-F]{8})|(?P<octal>[0-3][0-7]{2}))"""
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
@@ -75,6 +76,8 @@ def tokenize(text: str) -> list[Token]:
             ],
             text[:80],
         )
+    if surrogate := _SURROGATE.search(text):
+        raise _fail(text, surrogate.start(), "expected Unicode text, found half a surrogate pair")
     tokens: list[Token] = []
     at = 0
     while at < len(text):

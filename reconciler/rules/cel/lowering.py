@@ -22,13 +22,16 @@ from reconciler.rules.cel.ast import (
     Select,
 )
 from reconciler.rules.cel.checker import Checked
-from reconciler.rules.cel.library.catalog import CATALOG, available
+from reconciler.rules.cel.errors import CelEvaluationError
+from reconciler.rules.cel.forms import form_of
+from reconciler.rules.cel.library.catalog import CATALOG, OPAQUE, available
 from reconciler.rules.cel.types import Type
 
 __all__ = ["BY_ELEMENT", "CORRECTED", "OPTIONAL", "SHARED", "lower"]
 
 _LIBRARY = frozenset(overload.function for overload in CATALOG)
 _PLAIN = frozenset(overload.function for overload in available(None)) - {"string"}
+_OVERLOADS = {overload.id: overload for overload in CATALOG}
 _IDS = frozenset(overload.id for overload in CATALOG)
 #: Functions whose result depends on the type of a list's elements; they are named by overload.
 BY_ELEMENT = frozenset({"sum", "min", "max"})
@@ -178,13 +181,37 @@ class _Lowering:
         fitting = () if self._checked is None else self._checked.overloads.get(expr, ())
         if name in BY_ELEMENT and len(fitting) == 1:
             return Call(f"@{fitting[0]}", None, args, expr.at)
+        constant = _constant(fitting, args, expr.at)
+        if constant is not None:
+            return constant
         made = Call(f"@{name}", None, args, expr.at)
         return Call("optional.ofNonZeroValue", None, [made], expr.at) if name in OPTIONAL else made
 
 
+def _constant(fitting: tuple[str, ...], args: list[Expr], at: int) -> Expr | None:
+    """Return an opaque value that is known from literals, such as `quantity('1Gi')`, as a message."""
+    values = [arg.value for arg in args if isinstance(arg, Literal)]
+    overload = _OVERLOADS.get(fitting[0]) if len(fitting) == 1 else None
+    if overload is None or overload.call is None or len(values) < len(args) or overload.result not in OPAQUE:
+        return None
+    try:
+        form = form_of(overload.call(*values))
+    except CelEvaluationError:
+        return None  # its error belongs to the evaluation
+    if form is None:
+        return None
+    name, *texts = form
+    entries = [
+        Entry(Literal(field, at), Literal(text, at), False, at)
+        for field, text in zip(("text", "source"), texts, strict=True)
+        if text
+    ]
+    return CreateStruct(name, entries, at)
+
+
 def lazy_call(name: str, term: Type, at: int) -> Expr:
-    """Return the call that asks for a lazy variable; there is one function for each type of result."""
-    return Call(f"@variable {term}", None, [Literal(name, at)], at)
+    """Return the call that asks for a lazy variable; each has a function of its own."""
+    return Call(f"@variable {name} {term}", None, [], at)
 
 
 def _qualified(expr: Expr) -> str:

@@ -79,7 +79,7 @@ def _native_type(term: Type) -> Any:
 def _dispatch(meter: Meter, overloads: list[Overload], *args: Any) -> Any:
     """Call the overload whose opaque parameters are what the arguments are."""
     meter.charge(*args)
-    values = [opaque.decode(arg) for arg in args]
+    values = [_taken(arg) for arg in args]
     for overload in overloads:
         if overload.call is not None and all(
             not (wanted := OPAQUE.get(param)) or isinstance(value, wanted)
@@ -90,6 +90,15 @@ def _dispatch(meter: Meter, overloads: list[Overload], *args: Any) -> Any:
                 return [] if overload.function == "validate" else opaque.no_format()
             return opaque.encode(found)
     raise CelEvaluationError("no such overload")
+
+
+def _taken(arg: Any) -> Any:
+    """Return an argument's value, and empty the argument: the engine never lets go of what it passed."""
+    if isinstance(arg, list):
+        taken = [opaque.decode(item) for item in arg]
+        arg.clear()
+        return taken
+    return opaque.decode(arg)
 
 
 def _kind(term: Type) -> Type:
@@ -149,7 +158,8 @@ _STRING_SEARCH = (
 )
 
 
-def _pairs(parts: list[Any]) -> dict[Any, Any]:
+def _pairs(passed: list[Any]) -> dict[Any, Any]:
+    parts = _taken(passed)
     made: dict[Any, Any] = {}
     for key, value in parts:
         if key in made:
@@ -158,8 +168,8 @@ def _pairs(parts: list[Any]) -> dict[Any, Any]:
     return made
 
 
-def _merged(parts: list[Any]) -> dict[Any, Any]:
-    return _pairs([pair for part in parts for pair in part.items()])
+def _merged(passed: list[Any]) -> dict[Any, Any]:
+    return _pairs([pair for part in _taken(passed) for pair in part.items()])
 
 
 def _own_functions() -> dict[str, list[Any]]:
@@ -351,7 +361,7 @@ class NativeEngine:
         """Return what the engine's own parser, of the same grammar as the API server's, finds wrong."""
         try:
             self._environment.compile(text, disable_check=True)
-        except (RuntimeError, ValueError) as err:
+        except (RuntimeError, ValueError, TypeError) as err:
             return _issues(str(err))
         return []
 
@@ -393,16 +403,16 @@ def _lazy_functions(lazy: Mapping[str, Type], ask: Callable[[str], Any]) -> dict
         return opaque.encode(ask(name))
 
     return {
-        f"@variable {term}": [
+        f"@variable {name} {term}": [
             cel.Overload(
-                f"@variable {term}",
+                f"@variable {name} {term}",
                 return_type=_native_type(term),
-                parameters=[cel.Type.STRING],
+                parameters=[],
                 is_member=False,
-                impl=answer,
+                impl=partial(answer, name),
             )
         ]
-        for term in set(lazy.values())
+        for name, term in lazy.items()
     }
 
 

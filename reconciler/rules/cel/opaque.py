@@ -12,6 +12,7 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from reconciler.rules.cel.forms import form_of
 from reconciler.rules.cel.library import network, quantity, semver, url
 from reconciler.rules.cel.library.catalog import OPAQUE, Format
 
@@ -72,27 +73,11 @@ def _message_class(name: str) -> Any:
 
 def encode(value: object) -> Any:
     """Return the message for an opaque value; any other value as it is."""
-    match value:
-        case quantity.Quantity():
-            return _encode_quantity(value)
-        case network.Ip():
-            return _message_class("net.IP")(text=str(value))
-        case network.Cidr():
-            return _message_class("net.CIDR")(text=str(value))
-        case url.Url():
-            return _message_class("kubernetes.URL")(text=str(value))
-        case semver.Semver():
-            return _message_class("kubernetes.Semver")(text=value.canonical())
-        case Format():
-            return _message_class("kubernetes.NamedFormat")(text=value.name)
-        case _:
-            return value
-
-
-def _encode_quantity(value: quantity.Quantity) -> Any:
-    text = value.canonical()
-    form = f"{value.unscaled}e{value.scale}{'' if value.compact else 'd'}"
-    return _message_class("kubernetes.Quantity")(text=text, source="" if form == text else form)
+    form = form_of(value)
+    if form is None:
+        return value
+    name, text, source = form
+    return _message_class(name)(text=text, source=source)
 
 
 @lru_cache(maxsize=4096)

@@ -276,13 +276,13 @@ class _Compiler:
 
             def unary(frame: _Frame) -> Any:
                 _step(frame)
-                return _apply(function, only(frame))
+                return _paid(frame, _apply(function, only(frame)))
 
             return unary
 
         def call(frame: _Frame) -> Any:
             _step(frame)
-            return _apply(function, *[arg(frame) for arg in args])
+            return _paid(frame, _apply(function, *[arg(frame) for arg in args]))
 
         return call
 
@@ -392,6 +392,14 @@ def _step(frame: _Frame) -> None:
     frame.steps -= 1
     if frame.steps < 0:
         raise CelUnsupportedError(EXCEEDED)
+
+
+def _paid(frame: _Frame, made: Any) -> Any:
+    if type(made) is list:
+        frame.steps -= len(made) >> 4
+    elif type(made) is str:
+        frame.steps -= len(made) >> 10
+    return made
 
 
 def _apply(function: Callable[..., Any], *args: Any) -> Any:

@@ -27,6 +27,8 @@ __all__ = ["BuiltinTypes"]
 
 Check: TypeAlias = Callable[[Any], bool]
 _NO_CONSTRAINTS = Constraints()
+#: Fields whose values are never shown.
+_CONFIDENTIAL = frozenset({("core.v1.Secret", "data"), ("core.v1.Secret", "stringData")})
 
 
 class BuiltinTypes:
@@ -171,6 +173,9 @@ class BuiltinTypes:
                 spec = fields.get(name)
                 if spec is None:
                     yield unknown_field(path, str(name), fields)
+                elif (type_, name) in _CONFIDENTIAL:
+                    for each in self._decode(spec.type, item, (*path, name)):
+                        yield Problem(each.path, each.message.partition(", found")[0], each.hint)
                 else:
                     yield from self._decode(spec.type, item, (*path, name))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,13 @@ from reconciler.rules.types.expressions import Expressions
 from reconciler.rules.types.problem import Problem, quote, shown
 from reconciler.rules.types.structural import compile_pattern
 
-__all__ = ["CustomKind", "custom_kinds", "definition_problems", "is_definition", "is_usable"]
+__all__ = ["CustomKind", "custom_kinds", "definition_problems", "is_usable"]
 
 _TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _FORBIDDEN = ("$ref", "definitions", "dependencies", "patternProperties", "additionalItems", "id")
 _DEEPEST = 200
 _SCHEMA = "apiextensions.v1.JSONSchemaProps"
+_Judge = Callable[[Mapping[str, Any], FieldPath, int], Iterator[Problem]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,6 @@ class CustomKind:
     kind: str
     schema: Any
     keeps_unknown: bool = False
-
-
-def is_definition(manifest: Mapping[str, Any]) -> bool:
-    """Tell whether an object is a CustomResourceDefinition."""
-    return manifest.get("kind") == "CustomResourceDefinition" and str(
-        manifest.get("apiVersion", "")
-    ).startswith("apiextensions.k8s.io/")
 
 
 def custom_kinds(manifest: Mapping[str, Any]) -> Iterator[CustomKind]:
@@ -159,38 +153,56 @@ class _Structure:
             yield Problem((*path, "type"), f"Unsupported value: {shown(kind)}: supported values: {supported}")
         if schema.get("uniqueItems") is True:
             yield Problem((*path, "uniqueItems"), "Forbidden: uniqueItems cannot be set to true")
-        if isinstance(pattern := schema.get("pattern"), str):
-            try:
-                compile_pattern(pattern)
-            except ValueError as err:
-                yield Problem(
-                    (*path, "pattern"),
-                    f"Invalid value: {quote(pattern)}: must be a valid regular expression, but isn't: {err}",
-                )
+        yield from _pattern_problems(schema, path)
         yield from _list_problems(schema, kind, path)
         if self._expressions is not None:
             yield from self._expressions.compile_problems(schema, path)
-        properties, more = schema.get("properties"), schema.get("additionalProperties")
-        if properties and more is not None:
+        if schema.get("properties") and schema.get("additionalProperties") is not None:
             yield Problem(
                 (*path, "additionalProperties"),
                 "Forbidden: additionalProperties and properties are mutual exclusive",
             )
-        if properties is not None and not isinstance(properties, Mapping):
-            yield Problem((*path, "properties"), "expected an object of schemas")
-            properties = {}
-        inside = [((*path, "properties", name), each) for name, each in (properties or {}).items()]
+        yield from self._inside(schema, path, depth, self.problems)
+        yield from self._alternatives(schema, path, depth)
+
+    def _values(self, schema: Mapping[str, Any], path: FieldPath, depth: int) -> Iterator[Problem]:
+        """Yield what is wrong within `anyOf` and its kin, where a schema needs no types."""
+        if depth > _DEEPEST:
+            yield Problem(path, f"Invalid value: nested more than {_DEEPEST} levels")
+            return
+        yield from _pattern_problems(schema, path)
+        yield from self._inside(schema, path, depth, self._values)
+        yield from self._alternatives(schema, path, depth)
+
+    def _alternatives(self, schema: Mapping[str, Any], path: FieldPath, depth: int) -> Iterator[Problem]:
+        inside = [
+            ((*path, word, index), each)
+            for word in ("allOf", "anyOf", "oneOf")
+            for index, each in enumerate(schema.get(word) or ())
+        ]
+        if schema.get("not") is not None:
+            inside.append(((*path, "not"), schema["not"]))
+        yield from self._each(inside, depth, self._values)
+
+    def _inside(
+        self, schema: Mapping[str, Any], path: FieldPath, depth: int, judge: _Judge
+    ) -> Iterator[Problem]:
+        properties, more = schema.get("properties") or {}, schema.get("additionalProperties")
+        inside = [((*path, "properties", name), each) for name, each in properties.items()]
         if more is not None and more is not True and more is not False:
             inside.append(((*path, "additionalProperties"), more))
-        if kind == "array" and schema.get("items") is not None:
+        if schema.get("items") is not None:
             inside.append(((*path, "items"), schema["items"]))
+        yield from self._each(inside, depth, judge)
+
+    def _each(self, inside: list[tuple[FieldPath, Any]], depth: int, judge: _Judge) -> Iterator[Problem]:
         for at, each in inside:
             if not isinstance(each, Mapping):
                 yield Problem(at, f"expected a schema, found {shown(each)}")
             elif wrong := self._undecoded(each, at):
                 yield from wrong
             else:
-                yield from self.problems(each, at, depth + 1)
+                yield from judge(each, at, depth + 1)
 
     def _undecoded(self, schema: Mapping[str, Any], path: FieldPath) -> list[Problem]:
         """Return what does not decode of a schema below `items` or `additionalProperties`.
@@ -205,6 +217,15 @@ class _Structure:
             for each in found
             if not each.message.startswith("unknown field")
         ]
+
+
+def _pattern_problems(schema: Mapping[str, Any], path: FieldPath) -> Iterator[Problem]:
+    if isinstance(pattern := schema.get("pattern"), str):
+        try:
+            compile_pattern(pattern)
+        except ValueError as err:
+            reason = f"must be a valid regular expression, but isn't: {err}"
+            yield Problem((*path, "pattern"), f"Invalid value: {quote(pattern)}: {reason}")
 
 
 def _list_problems(schema: Mapping[str, Any], kind: Any, path: FieldPath) -> Iterator[Problem]:

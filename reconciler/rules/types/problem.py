@@ -57,7 +57,10 @@ def unknown_field(path: FieldPath, name: str, known: Iterable[str]) -> Problem:
 
 def quote(text: str) -> str:
     """Write a string as JSON does, shortened where it is long."""
-    return json.dumps(text if len(text) <= _LONGEST else text[:_LONGEST] + "...", ensure_ascii=False)
+    short = text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+    # Half of a character, which JSON can write and UTF-8 cannot.
+    whole = short.encode("utf-8", "backslashreplace").decode()
+    return json.dumps(whole, ensure_ascii=False)
 
 
 def shown(value: Any) -> str:

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from reconciler.model.finding import Finding, NotChecked, Severity, Violation
 from reconciler.model.location import Location
 from reconciler.model.resource import Manifest, Resource, split_api_version
 from reconciler.rules.types.builtin import BuiltinTypes
-from reconciler.rules.types.catalogue import FIRST_MINOR, LAST_MINOR, TypeCatalogue
-from reconciler.rules.types.crd import (
-    CustomKind,
-    custom_kinds,
-    definition_problems,
-    is_definition,
-    is_usable,
-)
-from reconciler.rules.types.expressions import Expressions, has_rules
-from reconciler.rules.types.jsonschemas import Address, JsonSchema, UnusableSchema, address
+from reconciler.rules.types.catalogue import TypeCatalogue
 from reconciler.rules.types.names import name_problems
 from reconciler.rules.types.problem import Problem
 from reconciler.rules.types.removed import absent_kind
-from reconciler.rules.types.scalars import is_finite_json
-from reconciler.rules.types.structural import defaulted, unknown_fields, value_problems
+
+if TYPE_CHECKING:
+    from reconciler.rules.types.crd import CustomKind
+    from reconciler.rules.types.custom import CustomSchemas
+    from reconciler.rules.types.jsonschemas import Address, JsonSchema
 
 __all__ = ["RULE", "SchemaSet"]
 
@@ -38,19 +33,19 @@ _HOW_TO_ADD = "add its CRD or a JSON Schema to schemas/"
 class SchemaSet:
     """The schemas of one Kubernetes version and one set of custom resources. Made by `load`.
 
+    Args:
+        version: (major, minor) of Kubernetes.
+        crds: CustomResourceDefinitions.
+
     Attributes:
         findings: What is wrong with JSON Schemas of the fleet's own. Mistakes in a CRD are violations of that
             object, found by `check`.
     """
 
-    def __init__(self, *, version: tuple[int, int]) -> None:
-        self._version = version
+    def __init__(self, *, version: tuple[int, int], crds: tuple[Manifest, ...] = ()) -> None:
         self._catalogue = TypeCatalogue(version[1])
         self._types = BuiltinTypes(self._catalogue)
-        known = min(max(version[1], FIRST_MINOR), LAST_MINOR)
-        self._expressions = Expressions(f"1.{known}")
-        self._custom: dict[tuple[str, str], dict[str, CustomKind]] = {}
-        self._usable: dict[int, bool] = {}
+        self._definitions = crds
         self._own: list[tuple[Address, JsonSchema]] = []
         self.findings: tuple[Finding, ...] = ()
         # Accepted content by the identity of its parts, which the values here keep alive.
@@ -72,23 +67,31 @@ class SchemaSet:
                 over.
             json_schemas: Parsed JSON Schemas by the paths of their files.
         """
-        made = cls(version=version)
-        for manifest in crds:
-            if is_definition(manifest):
-                for kind in custom_kinds(manifest):
-                    made._custom.setdefault((kind.group, kind.kind), {})[kind.version] = kind
+        made = cls(version=version, crds=tuple(each for each in crds if _is_definition(each)))
+        if json_schemas:
+            made._add(json_schemas)
+        return made
+
+    def _add(self, json_schemas: Mapping[str, Any]) -> None:
+        from reconciler.rules.types.jsonschemas import JsonSchema, UnusableSchema, address
+
         findings = []
-        for path, document in sorted((json_schemas or {}).items()):
+        for path, document in sorted(json_schemas.items()):
             schema = JsonSchema(path, document)
             try:
-                made._own += [(each, schema) for each in address(path, document)]
+                self._own += [(each, schema) for each in address(path, document)]
                 wrong = schema.broken()
             except UnusableSchema as err:
                 wrong = str(err)
             if wrong:
                 findings.append(Finding(RULE, Severity.ERROR, wrong, Location(path)))
-        made.findings = tuple(findings)
-        return made
+        self.findings = tuple(findings)
+
+    @cached_property
+    def _custom(self) -> CustomSchemas:
+        from reconciler.rules.types.custom import CustomSchemas
+
+        return CustomSchemas(self._definitions, self._types, f"1.{self._catalogue.minor}")
 
     def check(self, resource: Resource, old: Resource | None = None) -> tuple[Violation, ...] | NotChecked:
         """Check one object as the API server would with `fieldValidation=Strict`.
@@ -117,14 +120,13 @@ class SchemaSet:
         name = self._catalogue.kind(group, version, kind)
         if name is not None:
             return self._builtin_problems(name, group, resource)
-        versions = self._custom.get((group, kind))
-        if versions is not None:
+        if self._definitions and (versions := self._custom.versions(group, kind)):
             custom = versions.get(version)
             if custom is None:
                 served = ", ".join(sorted(versions))
                 text = f"the CRD of {kind} serves no version {version!r}, but {served}"
                 return (Problem(("apiVersion",), text, f"write apiVersion: {group}/{max(versions)}"),)
-            if not self._is_usable(custom):
+            if not self._custom.is_usable(custom):
                 return f"the CRD of {group}/{version} {kind} has a broken schema; correct that first"
             return tuple(self._custom_problems(custom, resource.manifest, old))
         for each, schema in self._own:
@@ -144,8 +146,8 @@ class SchemaSet:
             if found:
                 return found
         names = tuple(name_problems(group, resource.kind, manifest.get("metadata"), self._catalogue.minor))
-        if is_definition(manifest):
-            return (*names, *definition_problems(manifest, self._types, self._expressions))
+        if _is_definition(manifest):
+            return (*names, *self._custom.definition_problems(manifest))
         return names
 
     def _accepts(self, name: str, manifest: Manifest) -> bool:
@@ -153,7 +155,8 @@ class SchemaSet:
             return self._types.accepts(name, manifest)
         if not self._types.accepts("meta.v1.ObjectMeta", manifest.get("metadata") or {}):
             return False
-        return self._remembered(name, manifest, lambda: self._types.accepts(name, manifest))
+        content = {key: value for key, value in manifest.items() if key != "metadata"}
+        return self._remembered(name, manifest, lambda: self._types.accepts(name, content))
 
     def _remembered(self, name: str, manifest: Manifest, accepts: Callable[[], bool]) -> bool:
         """Ask once for all objects that share everything but their metadata."""
@@ -168,17 +171,8 @@ class SchemaSet:
         self._accepted[key] = parts
         return True
 
-    def _is_usable(self, custom: CustomKind) -> bool:
-        usable = self._usable.get(id(custom))
-        if usable is None:
-            usable = self._usable[id(custom)] = is_usable(custom, self._types)
-        return usable
-
-    def _metadata(self, metadata: Any) -> tuple[Problem, ...]:
-        return self._types.problems("meta.v1.ObjectMeta", metadata)
-
     def _metadata_problems(self, manifest: Manifest) -> Iterator[Problem]:
-        for each in self._metadata(manifest.get("metadata") or {}):
+        for each in self._types.problems("meta.v1.ObjectMeta", manifest.get("metadata") or {}):
             yield Problem(("metadata", *each.path), each.message, each.hint)
 
     def _custom_problems(
@@ -189,31 +183,19 @@ class SchemaSet:
             yield from found
             return
         yield from name_problems(custom.group, custom.kind, manifest.get("metadata"), self._catalogue.minor)
-        own_rules = custom.schema.get("x-kubernetes-validations")
-        if old is None and not own_rules:
-            name = f"{custom.group}/{custom.version} {custom.kind}"
-            if self._remembered(
-                name, manifest, lambda: next(self._content_problems(custom, manifest, None), None) is None
-            ):
-                return
-        yield from self._content_problems(custom, manifest, old)
+        before = None if old is None else old.manifest
+        if before is None and not custom.schema.get("x-kubernetes-validations"):
 
-    def _content_problems(
-        self, custom: CustomKind, manifest: Manifest, old: Resource | None
-    ) -> Iterator[Problem]:
-        if not is_finite_json(dict(manifest)):
-            yield Problem((), "expected values of JSON, found NaN, infinity or a key that is no string")
-            return
-        schema, value = custom.schema, dict(manifest)
-        unknown = (
-            [] if custom.keeps_unknown else list(unknown_fields(schema, value, self._metadata, root=True))
-        )
-        if unknown:
-            yield from unknown
-            return
-        value = defaulted(schema, value)
-        wrong = list(value_problems(schema, value))
-        yield from wrong
-        if not wrong and has_rules(schema):
-            before = None if old is None else defaulted(schema, dict(old.manifest))
-            yield from self._expressions.problems(schema, value, before)
+            def accepts() -> bool:
+                return next(self._custom.problems(custom, manifest, None), None) is None
+
+            if self._remembered(f"{custom.group}/{custom.version} {custom.kind}", manifest, accepts):
+                return
+        yield from self._custom.problems(custom, manifest, before)
+
+
+def _is_definition(manifest: Manifest) -> bool:
+    api_version = str(manifest.get("apiVersion", ""))
+    return manifest.get("kind") == "CustomResourceDefinition" and api_version.startswith(
+        "apiextensions.k8s.io/"
+    )

@@ -54,6 +54,8 @@ def _finalizers(value: Any, _: int) -> str | None:
 
 
 def _owners(value: Mapping[str, Any], _: int) -> Iterator[Complaint]:
+    if not value.get("ownerReferences"):
+        return
     # Owners that are written twice count once, as the server drops them.
     owners = {str(sorted(owner.items())): (index, owner) for index, owner in items(value, "ownerReferences")}
     controllers = 0
