@@ -129,8 +129,8 @@ def measure(count: int, *, own_labels: bool) -> float:
     sys.stdout.write(
         f"{'own labels' if own_labels else 'shared bases'}: {count} sites x {len(sites[0][1])} objects x "
         f"{len(pack.rules)} rules: {seconds:.2f} s of one core, {wall:.2f} s by the clock "
-        f"({loaded - begin:.2f} s to compile, {1000 * (seconds - loaded + begin) / count:.2f} ms a site), {found} findings, "
-        f"memo {100 * memo.hits / (memo.hits + memo.misses):.1f}% hits\n"
+        f"({loaded - begin:.2f} s to compile, {1000 * (seconds - loaded + begin) / count:.2f} ms a site), "
+        f"{found} findings, memo {100 * memo.hits / (memo.hits + memo.misses):.1f}% hits\n"
     )
     return seconds
 
