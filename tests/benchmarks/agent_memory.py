@@ -138,6 +138,23 @@ def running_agent(folder: Path, target: str) -> Iterator[subprocess.Popen[bytes]
         agent.wait(10)
 
 
+def settle(pid: int, deadline: float) -> None:
+    """Wait until an agent has had no worker for two seconds: its watches are there, and it is idle.
+
+    A watch that has just begun causes one more look at the repository, a second later.
+
+    Raises:
+        TimeoutError: It never came to rest.
+    """
+    alone_since = time.monotonic()
+    while time.monotonic() - alone_since < 2:
+        if memory(pid)[2] > 1:
+            alone_since = time.monotonic()
+        if time.monotonic() > deadline:
+            raise TimeoutError("the agent has not come to rest")
+        time.sleep(0.05)
+
+
 def measure(folder: Path, target: str, *, seconds: float) -> Figures:
     """Run an agent until it has applied everything, and look at its memory while it is idle.
 
@@ -155,7 +172,7 @@ def measure(folder: Path, target: str, *, seconds: float) -> Figures:
                     break
             if time.monotonic() > deadline:
                 raise TimeoutError((folder / "agent.log").read_text()[-2000:])
-        time.sleep(0.5)
+        settle(agent.pid, deadline)
         samples = []
         until = time.monotonic() + seconds
         while time.monotonic() < until:
