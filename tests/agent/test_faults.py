@@ -237,7 +237,7 @@ def test_a_worker_that_takes_too_long_is_ended_and_said(tmp_path: Path) -> None:
     )
     assert isinstance(answer, Unavailable)
     assert answer.code == "worker-timeout"
-    assert processes_with("sleep 61.7") == []
+    eventually(lambda: not processes_with("sleep 61.7"), what="the end of what it started")
 
 
 @pytest.mark.parametrize(

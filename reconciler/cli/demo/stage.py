@@ -72,14 +72,27 @@ class Stage:
 
     Attributes:
         root: Everything is below it.
-        sites: Names of the sites.
+        template_sites: Names of the sites in the template.
         kubeconfig: A real cluster to sync to, or "" for auto-deploy folders.
     """
 
     root: Path
-    sites: tuple[str, ...]
+    template_sites: tuple[str, ...]
     kubeconfig: str = ""
     _agents: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """The names of the sites."""
+        return tuple(self.site(name) for name in self.template_sites)
+
+    def site(self, name: str) -> str:
+        """Return the name of a site of the template here.
+
+        On a real cluster it is another one, because what a site has applied is known by its name, and a
+        site of that name may be there already.
+        """
+        return f"demo-{name}" if self.kubeconfig else name
 
     @property
     def fleet(self) -> Path:
@@ -147,21 +160,25 @@ class Stage:
     def fit_to_cluster(self) -> None:
         """Make the fleet fit for three sites that share one real cluster.
 
-        Each gets a namespace of its own. The template's images and storage class are made up, so workloads
-        are scaled to zero and claims are left out.
+        Each gets a name and a namespace of its own. The template's images and storage class are made up, so
+        workloads are scaled to zero and claims are left out.
         """
         component = self.fleet / "components" / "on-a-cluster"
         component.mkdir()
         (component / "kustomization.yaml").write_text(_ON_A_CLUSTER, encoding="utf-8")
-        for site in self.sites:
-            facts = self.fleet / "sites" / site
+        for name in self.template_sites:
+            site = self.site(name)
+            facts = (self.fleet / "sites" / name).rename(self.fleet / "sites" / site)
+            described = facts / "site.yaml"
+            text = described.read_text(encoding="utf-8")
+            described.write_text(re.sub(rf"(?m)^  name: {name}$", f"  name: {site}", text), encoding="utf-8")
             overlay = self.overlay(site)
             overlay.mkdir(parents=True)
             for file in facts.iterdir():
-                if file.name != "site.yaml":
+                if file != described:
                     text = file.read_text(encoding="utf-8")
-                    changed = re.sub(r"(?m)^namespace: shop$", f"namespace: demo-{site}", text)
-                    changed = re.sub(r"(?m)^  name: shop$", f"  name: demo-{site}", changed)
+                    changed = re.sub(r"(?m)^namespace: shop$", f"namespace: {site}", text)
+                    changed = re.sub(r"(?m)^  name: shop$", f"  name: {site}", changed)
                     (overlay / file.name).write_text(changed, encoding="utf-8")
                     file.unlink()
             (facts / "kustomization.yaml").write_text(_ABOVE.format(site=site), encoding="utf-8")

@@ -52,17 +52,28 @@ class Story:
         self._bad_change()
         self._scene("A good change: the receipts get a friendly last line. It is merged.")
         self._good_change()
-        self._scene(f"The link of {_SHOP} goes down. The site works on; nobody pretends to know how it is.")
+        self._scene(
+            f"The link of {self._shop} goes down. The site works on; nobody pretends to know how it is."
+        )
         self._cut_off()
         self._close()
+
+    @property
+    def _kiosk(self) -> str:
+        return self.stage.site(_KIOSK)
+
+    @property
+    def _shop(self) -> str:
+        return self.stage.site(_SHOP)
 
     def _tell_sites(self) -> None:
         self._say(f"  {self.stage.fleet}")
         for site in self.stage.sites:
             self._say(f"    sites/{site}/{{site.yaml,kustomization.yaml}}")
         if self.stage.kubeconfig:
-            self._say("  Its images are made up, so on your cluster its workloads are scaled to zero.")
-            self._say("  Each site gets a namespace demo-<site>; delete them when you are done.")
+            self._say("  Its images are made up, so on your cluster its workloads are scaled to zero,")
+            self._say("  and no node takes its DaemonSet, as the check will note.")
+            self._say("  Each site gets a namespace of its name; delete them when you are done.")
 
     def _sync_all(self) -> None:
         commit = self.stage.git("rev-parse", "HEAD").strip()
@@ -74,7 +85,7 @@ class Story:
             self._say(f"  {site:<14} {self._count(site)}")
 
     def _bad_change(self) -> None:
-        overlay = self.stage.overlay(_KIOSK) / "kustomization.yaml"
+        overlay = self.stage.overlay(self._kiosk) / "kustomization.yaml"
         text = overlay.read_text(encoding="utf-8")
         changed = text.replace("  - ../../bases/kiosk\n", "  - ../../bases/kiosk\n  - ../../bases/pos\n", 1)
         if changed == text:
@@ -87,7 +98,7 @@ class Story:
         self._say("  It is merged all the same. The agents judge by the same rules, so at the site:")
         commit = self.stage.commit("Put the till on the kiosk")
         self.stage.await_status("the refusal at the kiosk", lambda: self._denial(commit) is not None)
-        self._say(f"  {self.style.error('refused')} by the agent of {_KIOSK}: {self._denial(commit)}")
+        self._say(f"  {self.style.error('refused')} by the agent of {self._kiosk}: {self._denial(commit)}")
         self._say("  What ran there before still runs; nothing was half-applied.")
         self.stage.git("revert", "--no-edit", "HEAD")
         self.stage.git("push", "--quiet", "origin", "main")
@@ -101,34 +112,34 @@ class Story:
         self._say(f"  commit {commit[:10]} is at every site after {time.monotonic() - started:.1f} s")
 
     def _cut_off(self) -> None:
-        before = len(self.stage.deliveries(_SHOP))
-        self.stage.cut(_SHOP)
-        others = tuple(site for site in self.stage.sites if site != _SHOP)
+        before = len(self.stage.deliveries(self._shop))
+        self.stage.cut(self._shop)
+        others = tuple(site for site in self.stage.sites if site != self._shop)
         for words in ("See you", "See you soon", "Come again"):
             commit = self._change_receipt(words)
         self._await_commit(commit, others)
         self._say("  Three commits are merged meanwhile; the other two sites have them.")
         self._repair_by_itself()
-        self.stage.await_status("the reports to queue up", lambda: self._state(_SHOP)[1] > 0)
-        _, waiting = self._state(_SHOP)
+        self.stage.await_status("the reports to queue up", lambda: self._state(self._shop)[1] > 0)
+        _, waiting = self._state(self._shop)
         self._say(f"  Its reports wait on its own disk: {waiting} so far. The server has got none of them.")
-        if len(self.stage.deliveries(_SHOP)) != before:
+        if len(self.stage.deliveries(self._shop)) != before:
             raise UsageError("something was delivered over a link that was cut", code="demo")
         self._say("  The link comes back ...")
-        self.stage.connect(_SHOP)
-        self._await_commit(commit, (_SHOP,))
-        self.stage.await_status("the batch", lambda: len(self.stage.deliveries(_SHOP)) > before)
-        batch = self.stage.deliveries(_SHOP)[before]
+        self.stage.connect(self._shop)
+        self._await_commit(commit, (self._shop,))
+        self.stage.await_status("the batch", lambda: len(self.stage.deliveries(self._shop)) > before)
+        batch = self.stage.deliveries(self._shop)[before]
         self._say(f"  One batch arrives, with {len(batch.events)} events, oldest first, none lost:")
         for event in batch.events:
             self._say(f"    #{event['sequence']:<3} {event['time']}  {_short(event)}")
-        self._say(f"  and {_SHOP} is at {commit[:10]}, like the others.")
+        self._say(f"  and {self._shop} is at {commit[:10]}, like the others.")
 
     def _repair_by_itself(self) -> None:
         """Change something by hand at the site that is cut off, and wait until it is repaired."""
         if self.stage.kubeconfig:
             return
-        file = next(self.stage.manifests(_SHOP).rglob("*-service-in-*.yaml"))
+        file = next(self.stage.manifests(self._shop).rglob("*-service-in-*.yaml"))
         content = file.read_bytes()
         file.write_text("# somebody's hand slipped\n", encoding="utf-8")
         self._say(f"  At the site somebody empties {file.name} by hand ...")
@@ -140,7 +151,7 @@ class Story:
         self._scene("That was all of it. What to try next:")
         self._say(f"  cd {self.stage.fleet}")
         self._say("  wayside check                     # break something and see")
-        self._say(f"  wayside render {_SHOP:<18} # what the site gets, with digests")
+        self._say(f"  wayside render {self._shop:<18} # what the site gets, with digests")
         self._say("  wayside explain image-platforms   # why a rule is there")
         self._say("  wayside init ~/my-fleet           # a fleet of your own")
 
@@ -178,7 +189,7 @@ class Story:
 
     def _denial(self, commit: str) -> str | None:
         """Return the first reason of the kiosk's refusal, as its report has it, or None so far."""
-        for delivery in self.stage.deliveries(_KIOSK):
+        for delivery in self.stage.deliveries(self._kiosk):
             for event in delivery.events:
                 if _short(event) == "sync.denied" and event["data"]["commit"] == commit:
                     reason = event["data"]["reasons"][0]
