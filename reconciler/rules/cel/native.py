@@ -20,6 +20,7 @@ from reconciler.rules.cel.errors import CelCompileError, CelEvaluationError, Cel
 from reconciler.rules.cel.library.catalog import OPAQUE, Overload, available
 from reconciler.rules.cel.lowering import BY_ELEMENT, OPTIONAL
 from reconciler.rules.cel.operations import format_double
+from reconciler.rules.cel.references import keep_none, overload
 from reconciler.rules.cel.texts import accessors
 from reconciler.rules.cel.types import DYN, Type, is_variable, parse_type
 from reconciler.rules.cel.values import Uint
@@ -80,25 +81,20 @@ def _dispatch(meter: Meter, overloads: list[Overload], *args: Any) -> Any:
     """Call the overload whose opaque parameters are what the arguments are."""
     meter.charge(*args)
     values = [_taken(arg) for arg in args]
-    for overload in overloads:
-        if overload.call is not None and all(
+    for known in overloads:
+        if known.call is not None and all(
             not (wanted := OPAQUE.get(param)) or isinstance(value, wanted)
-            for param, value in zip(overload.params, values, strict=True)
+            for param, value in zip(known.params, values, strict=True)
         ):
-            found = overload.call(*values)
-            if found is None and overload.function in OPTIONAL:
-                return [] if overload.function == "validate" else opaque.no_format()
+            found = known.call(*values)
+            if found is None and known.function in OPTIONAL:
+                return [] if known.function == "validate" else opaque.no_format()
             return opaque.encode(found)
     raise CelEvaluationError("no such overload")
 
 
 def _taken(arg: Any) -> Any:
-    """Return an argument's value, and empty the argument: the engine never lets go of what it passed."""
-    if isinstance(arg, list):
-        taken = [opaque.decode(item) for item in arg]
-        arg.clear()
-        return taken
-    return opaque.decode(arg)
+    return [opaque.decode(item) for item in arg] if isinstance(arg, list) else opaque.decode(arg)
 
 
 def _kind(term: Type) -> Type:
@@ -111,39 +107,38 @@ def _kind(term: Type) -> Type:
 def _implementations(minor: int | None, meter: Meter) -> dict[str, list[Any]]:
     """Return the Kubernetes libraries as the engine takes them, grouped by kinds of arguments."""
     grouped: dict[tuple[str, tuple[Type, ...]], list[Overload]] = {}
-    for overload in (*available(minor), *_STRING_SEARCH):
-        if overload.call is None:
+    for known in (*available(minor), *_STRING_SEARCH):
+        if known.call is None:
             continue
-        for params in _spread(overload):
+        for params in _spread(known):
             kinds = tuple(_kind(parse_type(param)) for param in params)
-            grouped.setdefault((f"@{overload.function}", kinds), []).append(overload)
-            if overload.function in BY_ELEMENT:
-                grouped.setdefault((f"@{overload.id}", kinds), []).append(overload)
+            grouped.setdefault((f"@{known.function}", kinds), []).append(known)
+            if known.function in BY_ELEMENT:
+                grouped.setdefault((f"@{known.id}", kinds), []).append(known)
     functions: dict[str, list[Any]] = {}
     for (name, kinds), overloads in grouped.items():
-        results = {_result(overload) for overload in overloads}
+        results = {_result(known) for known in overloads}
         result = results.pop() if len(results) == 1 else DYN
         functions.setdefault(name, []).append(
-            cel.Overload(
+            overload(
                 f"{name} {len(functions.get(name, ()))}",
-                return_type=_native_type(result),
-                parameters=[_native_type(kind) for kind in kinds],
-                is_member=False,
-                impl=partial(_dispatch, meter, overloads),
+                _native_type(result),
+                [_native_type(kind) for kind in kinds],
+                partial(_dispatch, meter, overloads),
             )
         )
     return functions
 
 
-def _result(overload: Overload) -> Type:
-    found = parse_type(overload.result)
+def _result(known: Overload) -> Type:
+    found = parse_type(known.result)
     return found.args[0] if found.name == "optional_type" else found
 
 
-def _spread(overload: Overload) -> list[tuple[str, ...]]:
-    if overload.params[1:] == ("A",):
+def _spread(known: Overload) -> list[tuple[str, ...]]:
+    if known.params[1:] == ("A",):
         return [("list(dyn)", kind) for kind in _ANY_KIND]
-    return [overload.params]
+    return [known.params]
 
 
 def _index(text: str, part: str, start: int = 0) -> int:
@@ -177,29 +172,17 @@ def _own_functions() -> dict[str, list[Any]]:
     impl: Callable[..., Any]
     for name, impl in (("@transformMap", _pairs), ("@transformMapEntry", _merged)):
         made[name] = [
-            cel.Overload(
-                name,
-                return_type=cel.Type.Map(cel.Type.DYN, cel.Type.DYN),
-                parameters=[cel.Type.List(cel.Type.DYN)],
-                is_member=False,
-                impl=impl,
-            )
+            overload(name, cel.Type.Map(cel.Type.DYN, cel.Type.DYN), [cel.Type.List(cel.Type.DYN)], impl)
         ]
     for name, impl, param, result in (
         ("@duration_to_string", moments.format_duration, cel.Type.DURATION, cel.Type.STRING),
         ("@double_to_string", format_double, cel.Type.DOUBLE, cel.Type.STRING),
         ("@duration_to_Milliseconds", accessors["getMilliseconds"], cel.Type.DURATION, cel.Type.INT),
     ):
-        made[name] = [cel.Overload(name, return_type=result, parameters=[param], is_member=False, impl=impl)]
+        made[name] = [overload(name, result, [param], impl)]
     quantity = _native_type(Type("kubernetes.Quantity"))
     made["@equal"] = [
-        cel.Overload(
-            "@equal",
-            return_type=cel.Type.BOOL,
-            parameters=[quantity, quantity],
-            is_member=False,
-            impl=lambda left, right: left.text == right.text,
-        )
+        overload("@equal", cel.Type.BOOL, [quantity, quantity], lambda left, right: left.text == right.text)
     ]
     return made
 
@@ -215,14 +198,7 @@ def _guarded_functions(meter: Meter) -> dict[str, list[Any]]:
     ]
     return {
         GUARDED.get(name, name): [
-            cel.Overload(
-                f"{GUARDED.get(name, name)} {len(params)}",
-                return_type=result,
-                parameters=params,
-                is_member=False,
-                impl=impl,
-            )
-            for params in overloads
+            overload(f"{GUARDED.get(name, name)} {len(params)}", result, params, impl) for params in overloads
         ]
         for name, result, impl, overloads in signatures
     }
@@ -324,6 +300,7 @@ class NativeEngine:
         ask: Callable[[str], Any],
     ) -> None:
         self._minor = minor
+        keep_none()
         meter = self._meter = Meter()
         functions = _guarded_functions(meter) | _implementations(minor, meter) | _own_functions()
         functions |= _lazy_functions(lazy, ask)
@@ -404,13 +381,7 @@ def _lazy_functions(lazy: Mapping[str, Type], ask: Callable[[str], Any]) -> dict
 
     return {
         f"@variable {name} {term}": [
-            cel.Overload(
-                f"@variable {name} {term}",
-                return_type=_native_type(term),
-                parameters=[],
-                is_member=False,
-                impl=partial(answer, name),
-            )
+            overload(f"@variable {name} {term}", _native_type(term), [], partial(answer, name))
         ]
         for name, term in lazy.items()
     }

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -131,3 +134,51 @@ ENVIRONMENTS = [
     Environment(variables={"object": "dyn"}, engine="pure"),
     Environment(None, {"object": "dyn"}),
 ]
+
+
+def _resident() -> int:
+    gc.collect()
+    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - one number of the kernel's
+        return int(file.read().split()[1]) * 4096
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_evaluations_leak_nothing() -> None:
+    environment = Environment(variables={"object": "dyn"}, engine="native")
+    programs = [
+        environment.compile(text)
+        for text in (
+            "object.items.all(i, i.name.startsWith('n'))",
+            "quantity(object.memory).isLessThan(quantity('1Gi'))",
+            "object.missing == 1",
+            "object.items.map(i, i.name).join(',')",
+            "object.memory.findAll('[0-9]')",
+        )
+    ]
+    value = {"memory": "64Mi", "items": [{"name": f"n{number}"} for number in range(10)]}
+
+    def evaluate(times: int) -> None:
+        for _ in range(times // len(programs)):
+            activation = environment.bind({"object": value})
+            for program in programs:
+                try:
+                    program.evaluate(activation)
+                except CelEvaluationError:
+                    continue
+
+    evaluate(10_000)
+    before = _resident()
+    evaluate(100_000)
+    assert _resident() - before < 4 << 20
+
+
+def test_nulls_do_not_wear_none_out() -> None:
+    code = (
+        "from reconciler.rules.cel import Environment\n"
+        "environment = Environment(variables={'object': 'dyn'}, engine='native')\n"
+        "program = environment.compile('object')\n"
+        "for _ in range(50_000):\n"
+        "    assert program.evaluate({'object': [None, None]}) == [None, None]\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (0, "")
