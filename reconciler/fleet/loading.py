@@ -13,6 +13,7 @@ from reconciler.documents.yaml import Positions, load
 from reconciler.errors import DocumentError, FleetError
 from reconciler.fleet.explain import document_finding, explain, finding, schema_finding
 from reconciler.fleet.glob import expand
+from reconciler.fleet.images import build_images
 from reconciler.fleet.published import compiled
 from reconciler.fleet.settings import build_rules
 from reconciler.fleet.site import build_site, merge
@@ -20,6 +21,7 @@ from reconciler.model.fieldpath import FieldPath
 from reconciler.model.finding import Finding
 from reconciler.model.fleet import Fleet, RuleSettings
 from reconciler.model.location import Location
+from reconciler.model.registry import ImageSettings
 from reconciler.model.site import Site, TargetType
 
 __all__ = ["FLEET_PATH", "BrokenSite", "FleetLoad", "load_fleet", "parse_site"]
@@ -144,6 +146,13 @@ class _Loader:
             self._findings += found
             if found:
                 settings = None
+        images = ImageSettings()
+        if settings is not None and "images" in spec:
+            positions = Positions(settings.data, FLEET_PATH)
+            images, found = build_images(spec["images"], positions, tree=self._tree, index=settings.index)
+            self._findings += found
+            if found:
+                settings = None
         classes = self._classes(spec.get("classes", ["classes/*.yaml"]))
         sites = self._sites(spec.get("sites", ["sites/*/site.yaml"]), classes, spec.get("defaults") or {})
         fleet = None
@@ -157,6 +166,7 @@ class _Loader:
                 requires=(spec.get("requires") or {}).get("wayside", ""),
                 policy_paths=tuple(spec.get("policies", ("policies",))),
                 schema_paths=tuple(spec.get("schemas", ("schemas",))),
+                images=images,
             )
         return FleetLoad(
             fleet=fleet,

@@ -2,41 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from reconciler.images.fields import image_fields
 from reconciler.model.fieldpath import FieldPath
 from reconciler.model.image import ImageReference, ImageReferenceError
+from reconciler.model.kinds import BUILT_IN, WorkloadKinds
 from reconciler.model.lock import ImagesLock
+from reconciler.model.registry import KeptTag
 from reconciler.model.resource import Resource
 
-__all__ = ["pin_images"]
+__all__ = ["kept_tag", "pin_images"]
 
 
-def pin_images(resource: Resource, lock: ImagesLock) -> Resource:
+def pin_images(
+    resource: Resource,
+    lock: ImagesLock,
+    *,
+    kinds: WorkloadKinds = BUILT_IN,
+    keep_tags: Sequence[KeptTag] = (),
+) -> Resource:
     """Return the object with `repo:tag` written as `repo:tag@sha256:...` wherever the lock knows it.
 
-    A reference that has a digest already, or that the lock does not know, stays as it is: the rules
-    `digest-pinned` and `image-platforms` speak of it.
+    A reference that has a digest already, that keeps its tag for a reason, or that the lock does not know,
+    stays as it is: the rules `digest-pinned` and `image-platforms` speak of it.
+
+    Args:
+        resource: The object.
+        lock: What `images.lock` says.
+        kinds: The kinds that run something, built in and named by the fleet.
+        keep_tags: Images that are not pinned.
     """
     manifest: Any = None
-    for path, text in image_fields(resource):
-        pinned = _pin(text, lock)
+    for path, text in image_fields(resource, kinds):
+        pinned = _pin(text, lock, keep_tags)
         if pinned is not None:
             manifest = _with(resource.manifest if manifest is None else manifest, path, pinned)
     return resource if manifest is None else Resource(manifest)
 
 
-def _pin(text: str, lock: ImagesLock) -> str | None:
+def kept_tag(reference: ImageReference, keep_tags: Sequence[KeptTag]) -> KeptTag | None:
+    """Return the entry by which a reference keeps its tag, or None."""
+    for kept in keep_tags:
+        if fnmatchcase(reference.name, kept.image) or fnmatchcase(reference.normalized_name, kept.image):
+            return kept
+    return None
+
+
+def _pin(text: str, lock: ImagesLock, keep_tags: Sequence[KeptTag]) -> str | None:
     try:
         reference = ImageReference.parse(text)
     except ImageReferenceError:
         return None
-    if reference.digest:
+    if reference.digest or kept_tag(reference, keep_tags) is not None:
         return None
-    locked = lock.find(reference.name, reference.tag) or lock.find(
-        reference.normalized_name, reference.effective_tag
-    )
+    locked = lock.find(reference)
     return None if locked is None else str(reference.pinned(locked.digest))
 
 

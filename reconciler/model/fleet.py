@@ -10,6 +10,7 @@ from typing import Any
 
 from reconciler.model.finding import Severity
 from reconciler.model.location import Location
+from reconciler.model.registry import ImageSettings
 from reconciler.model.site import Site
 
 __all__ = ["Fleet", "RuleSetting", "RuleSettings", "Waiver"]
@@ -80,6 +81,7 @@ class Fleet:
         requires: Version specifier that agents must satisfy, for example `>=0.2,<1`; "" for any.
         policy_paths: Directories and files with the fleet's own rules.
         schema_paths: Directories and files with CRDs and JSON Schemas.
+        images: How images are locked and registries reached.
     """
 
     name: str
@@ -90,3 +92,4 @@ class Fleet:
     requires: str = ""
     policy_paths: tuple[str, ...] = ("policies",)
     schema_paths: tuple[str, ...] = ("schemas",)
+    images: ImageSettings = field(default_factory=ImageSettings)

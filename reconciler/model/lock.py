@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from reconciler.model.image import ImageReference, ImageReferenceError
 from reconciler.model.location import Location
 
 __all__ = ["ImagesLock", "LockedImage", "LockedPlatform"]
@@ -42,17 +43,29 @@ class LockedImage:
 
 @dataclass(frozen=True, slots=True)
 class ImagesLock:
-    """All locked images, by (name, tag) as they are written in manifests."""
+    """All locked images, by (name, tag) as they are written in manifests.
+
+    An entry without a tag is of a reference by digest alone; its key has `@` and the digest for a tag.
+    """
 
     images: Mapping[tuple[str, str], LockedImage]
+    _by_tag: dict[tuple[str, str], LockedImage] = field(init=False, repr=False, compare=False)
 
-    def find(self, name: str, tag: str) -> LockedImage | None:
-        """Return the entry for a reference, or None."""
-        return self.images.get((name, tag))
+    def __post_init__(self) -> None:
+        by_tag: dict[tuple[str, str], LockedImage] = {}
+        for image in self.images.values():
+            if image.tag:
+                by_tag.setdefault((normalized(image.name), image.tag), image)
+        object.__setattr__(self, "_by_tag", by_tag)
 
-    def find_digest(self, name: str, digest: str) -> LockedImage | None:
-        """Return the entry of a repository that resolves to a digest, or None."""
-        for (known, _), image in self.images.items():
-            if known == name and image.digest == digest:
-                return image
-        return None
+    def find(self, reference: ImageReference) -> LockedImage | None:
+        """Return the entry of the tag that a reference names, however its repository is written, or None."""
+        return self._by_tag.get((reference.normalized_name, reference.effective_tag or reference.tag))
+
+
+def normalized(name: str) -> str:
+    """Return a repository's whole name, or the text itself where it is none."""
+    try:
+        return ImageReference.parse(name).normalized_name
+    except ImageReferenceError:
+        return name

@@ -66,7 +66,13 @@ def evaluate_site(
         found = tuple(dataclasses.replace(finding, sites=(site.name,)) for finding in rulebook.blocking)
         return Evaluation(site, None, None, found)
     try:
-        desired = build_desired(site=site, renderer=renderer, lock=rulebook.lock)
+        desired = build_desired(
+            site=site,
+            renderer=renderer,
+            lock=rulebook.lock,
+            kinds=rulebook.pack.kinds,
+            keep_tags=rulebook.fleet.images.keep_tags,
+        )
     except (InputError, TreeError) as err:
         rule = err.code if isinstance(err, InputError) and err.code in _OWN_RULES else "render"
         finding = error_finding(err, rule=rule, site=site.name, fallback=Location(_overlay(site)))

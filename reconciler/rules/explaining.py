@@ -7,11 +7,11 @@ from typing import Any
 
 from reconciler.model.explanation import BudgetUse, Consumer, NodeRoom, PodsWithoutRoom, SiteExplanation
 from reconciler.model.fleet import Fleet
+from reconciler.model.kinds import workload_kinds
 from reconciler.model.lock import ImagesLock
 from reconciler.model.resource import Resource
 from reconciler.model.site import Site
 from reconciler.rules.facts.amounts import format_amount
-from reconciler.rules.facts.kinds import workload_kinds
 from reconciler.rules.subjects import SiteSubjects, SubjectMemo
 
 __all__ = ["explain_site"]

@@ -15,6 +15,7 @@ from reconciler.documents.yaml import Document, locate
 from reconciler.model.fieldpath import FieldPath
 from reconciler.model.finding import Finding, NotChecked, Severity, Violation
 from reconciler.model.fleet import Fleet, RuleSetting
+from reconciler.model.kinds import workload_kinds
 from reconciler.model.location import Location
 from reconciler.model.lock import ImagesLock
 from reconciler.model.resource import Resource
@@ -23,7 +24,6 @@ from reconciler.rules.catalogue import CHECKS
 from reconciler.rules.cel import default_engine
 from reconciler.rules.compiling import RuleCompiler
 from reconciler.rules.expressions import Engine
-from reconciler.rules.facts.kinds import workload_kinds
 from reconciler.rules.facts.plain import as_mapping, dig
 from reconciler.rules.grouping import Questions, RuleGroup, group_rules
 from reconciler.rules.judge import CompiledRule, Outcome, judge
@@ -83,7 +83,7 @@ class RulePack:
         self.memo = SubjectMemo()
         self._groups = group_rules(self.rules)
         self._fleet = fleet
-        self._kinds = workload_kinds(fleet.manifest)
+        self.kinds = workload_kinds(fleet.manifest)
         self._broken = tuple(broken)
         self.digest = _digest(fleet, policies, broken, engine)
 
@@ -146,7 +146,7 @@ class RulePack:
             fleet: The fleet, where it is not the one that the rules were loaded for.
         """
         subjects = SiteSubjects(
-            site, resources, fleet=fleet or self._fleet, lock=lock, memo=self.memo, kinds=self._kinds
+            site, resources, fleet=fleet or self._fleet, lock=lock, memo=self.memo, kinds=self.kinds
         )
         violations: list[Violation] = list(self._broken)
         violations += self._fact_problems(subjects)

@@ -14,6 +14,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from reconciler.model.fleet import Fleet
+from reconciler.model.kinds import BUILT_IN, WorkloadKinds
 from reconciler.model.lock import ImagesLock
 from reconciler.model.resource import Resource
 from reconciler.model.site import Site
@@ -22,7 +23,6 @@ from reconciler.rules.facts.amounts import Amounts
 from reconciler.rules.facts.claim import claim_values
 from reconciler.rules.facts.embedded import embeds_containers
 from reconciler.rules.facts.fitting import fit_values
-from reconciler.rules.facts.kinds import BUILT_IN, WorkloadKinds
 from reconciler.rules.facts.locked import LockIndex
 from reconciler.rules.facts.node import NodeFacts, node_facts
 from reconciler.rules.facts.overlap import overlap_values

@@ -6,6 +6,7 @@ from reconciler.documents.tree import MemoryTree
 from reconciler.errors import FleetError
 from reconciler.fleet import load_lock, parse_site
 from reconciler.model.finding import Finding
+from reconciler.model.image import ImageReference
 from reconciler.model.lock import ImagesLock
 
 DIGEST = "sha256:" + "a" * 64
@@ -27,12 +28,11 @@ def test_an_entry_arrives_whole() -> None:
     lock, findings = read("images:\n" + ENTRY)
     assert findings == ()
     assert lock is not None
-    image = lock.find("ghcr.io/acme/pos", "1.4")
+    image = lock.find(ImageReference.parse("ghcr.io/acme/pos:1.4"))
     assert image is not None
     assert (image.digest, image.signatures, image.resolved_at) == (DIGEST, (DIGEST,), "2026-01-15T08:00:00Z")
     assert [(each.platform, each.size) for each in image.platforms] == [("linux/arm64", 123)]
     assert str(image.at) == "images.lock:2:5"
-    assert lock.find_digest("ghcr.io/acme/pos", DIGEST) is image
 
 
 def test_no_lock_is_no_lock() -> None:

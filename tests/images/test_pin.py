@@ -5,8 +5,12 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import pytest
+
 from reconciler.images.pin import pin_images
+from reconciler.model.kinds import WorkloadKind
 from reconciler.model.lock import ImagesLock, LockedImage
+from reconciler.model.registry import KeptTag
 from reconciler.model.resource import Resource
 
 DIGEST = "sha256:" + "b" * 64
@@ -82,3 +86,59 @@ def test_a_malformed_pod_template_is_left_to_the_schema_check() -> None:
     for template in templates:
         resource = Resource({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"template": template}})
         assert pin_images(resource, LOCK) is resource
+
+
+@pytest.mark.parametrize("written", ["nginx", "docker.io/nginx:latest", "docker.io/library/nginx"])
+def test_an_entry_is_found_however_its_repository_is_written(written: str) -> None:
+    lock = ImagesLock({("nginx", "latest"): LockedImage("nginx", "latest", DIGEST, ())})
+    assert images(pin_images(deployment(written), lock)) == [f"{written}@{DIGEST}"]
+
+
+def test_an_image_keeps_its_tag_where_the_fleet_gives_a_reason() -> None:
+    kept = [KeptTag("acme/*", "built on the box")]
+    resource = deployment("acme/pos:1", "nginx")
+    assert images(pin_images(resource, LOCK, keep_tags=kept)) == ["acme/pos:1", f"nginx@{OTHER}"]
+    whole = [KeptTag("docker.io/library/*", "imported as files")]
+    assert images(pin_images(resource, LOCK, keep_tags=whole)) == [f"acme/pos:1@{DIGEST}", "nginx"]
+
+
+def test_images_of_kinds_that_the_fleet_names_are_pinned() -> None:
+    app = Resource(
+        {
+            "apiVersion": "core.spinkube.dev/v1alpha1",
+            "kind": "SpinApp",
+            "metadata": {"name": "a"},
+            "spec": {"image": "acme/pos:1", "containers": [{"image": "acme/pos:1"}]},
+        }
+    )
+    kinds = {("core.spinkube.dev", "SpinApp"): WorkloadKind(image=("spec", "image"))}
+    pinned = pin_images(app, LOCK, kinds=kinds).manifest["spec"]
+    assert pinned["image"] == f"acme/pos:1@{DIGEST}"
+    assert pinned["containers"] == [{"image": "acme/pos:1"}]
+
+
+def test_pod_templates_in_custom_resources_that_nobody_named_are_pinned() -> None:
+    spec = {"containers": [{"name": "c", "image": "acme/pos:1"}], "initContainers": [{"image": "nginx"}]}
+    edge = Resource(
+        {
+            "apiVersion": "apps.kubeedge.io/v1alpha1",
+            "kind": "EdgeApplication",
+            "metadata": {"name": "a"},
+            "spec": {"workloadTemplate": {"manifests": [{"spec": {"template": {"spec": spec}}}]}},
+        }
+    )
+    found = pin_images(edge, LOCK).manifest["spec"]["workloadTemplate"]["manifests"][0]["spec"]["template"]
+    assert found["spec"]["containers"][0]["image"] == f"acme/pos:1@{DIGEST}"
+    assert found["spec"]["initContainers"][0]["image"] == f"nginx@{OTHER}"
+
+
+def test_what_looks_like_a_container_in_a_built_in_kind_is_left_alone() -> None:
+    config = Resource(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "c"},
+            "data": {"containers": [{"image": "acme/pos:1"}]},
+        }
+    )
+    assert pin_images(config, LOCK) is config

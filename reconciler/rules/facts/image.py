@@ -8,9 +8,9 @@ from typing import Any
 
 from reconciler.model.fieldpath import FieldPath, format_field_path
 from reconciler.model.image import ImageReference, ImageReferenceError
+from reconciler.model.platform import accepts, parse_platform
 from reconciler.rules.facts.locked import LockIndex
 from reconciler.rules.facts.node import NodeFacts
-from reconciler.rules.facts.platform import accepts, parse_platform
 from reconciler.rules.facts.problem import FactProblem
 
 __all__ = ["ImageFacts", "image_facts"]

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.model.platform import Platform, parse_platform
 from reconciler.model.site import Node, Taint
 from reconciler.rules.facts.amounts import Amounts, whole
-from reconciler.rules.facts.platform import Platform, parse_platform
 
 __all__ = ["NodeFacts", "node_facts"]
 

@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import Any
 
 from reconciler.model.fieldpath import FieldPath, format_field_path
+from reconciler.model.kinds import WorkloadKind
 from reconciler.model.resource import ResourceId
 from reconciler.rules.facts.admission import PodAdmission
 from reconciler.rules.facts.amounts import Amounts, add, is_extended
 from reconciler.rules.facts.image import ImageFacts, image_facts
-from reconciler.rules.facts.kinds import WorkloadKind
 from reconciler.rules.facts.locked import LockIndex
 from reconciler.rules.facts.node import NodeFacts
 from reconciler.rules.facts.placement import refusal

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.rules.facts.platform import accepts, parse_platform
+from reconciler.model.platform import accepts, parse_platform
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import Any
 
 from reconciler.model.fieldpath import FieldPath, parse_field_path
-from reconciler.rules.facts.plain import as_list, as_mapping
 
 __all__ = ["BUILT_IN", "WorkloadKind", "WorkloadKinds", "workload_kinds"]
 
@@ -63,8 +62,7 @@ def workload_kinds(fleet: Mapping[str, Any]) -> WorkloadKinds:
         ValueError: A path cannot be read.
     """
     kinds = dict(BUILT_IN)
-    for item in as_list(as_mapping(fleet.get("spec")).get("workloads")):
-        entry = as_mapping(item)
+    for entry in (fleet.get("spec") or {}).get("workloads") or ():
         kind, _, group = str(entry.get("kind") or "").partition(".")
         kinds[group, kind] = WorkloadKind(
             pod_spec=parse_field_path(str(entry.get("podSpec") or "")),
