@@ -55,6 +55,18 @@ _MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     """
     + sqlite_outbox.SCHEMA,
+    """
+    ALTER TABLE attempt ADD COLUMN digests TEXT NOT NULL DEFAULT '{}';
+    CREATE TABLE history (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        commit_id TEXT NOT NULL,
+        phase TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        at TEXT NOT NULL,
+        digests TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    """,
 )
 
 _KEPT_ASIDE = 2

@@ -13,8 +13,8 @@ import hashlib
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,13 @@ __all__ = [
     "GoodRevision",
     "StateCorrupted",
     "StateStore",
+    "SyncRecord",
     "Transaction",
     "read_only",
 ]
+
+#: How many ends of syncs are kept.
+_SYNCS_KEPT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Attempt:
         failures: How often it has failed in a row.
         started_at: RFC 3339 time.
         objects: What it set out to change, in all its runs.
+        digests: Of inputs, rules and verdict, where the rules allowed it.
     """
 
     commit: str
@@ -71,6 +76,26 @@ class Attempt:
     failures: int = 0
     started_at: str = ""
     objects: frozenset[ResourceId] = frozenset()
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRecord:
+    """How one look at a revision ended.
+
+    Attributes:
+        commit: The full commit id.
+        phase: As in `Attempt`, but never `applying`.
+        reason: A stable code, or "".
+        at: RFC 3339 time at which it ended so for the last time.
+        digests: Of inputs, rules and verdict, where the rules allowed it.
+    """
+
+    commit: str
+    phase: str
+    reason: str
+    at: str
+    digests: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +137,7 @@ class Transaction:
         self._connection = connection
         self._clock = clock
         self.outbox = outbox
+        self.emitted: list[tuple[EventType, Mapping[str, Any]]] = []
 
     def set_good(self, commit: str, content: bytes) -> None:
         """Record a revision as the last good one."""
@@ -122,10 +148,12 @@ class Transaction:
         )
 
     def set_attempt(self, attempt: Attempt) -> None:
-        """Record the revision that is being looked at, and how far it came."""
+        """Record the revision that is being looked at, and how far it came; an end goes into the history."""
+        digests = json.dumps(dict(attempt.digests))
         self._connection.execute(
-            "INSERT OR REPLACE INTO attempt (id, commit_id, phase, reason, failures, started_at, objects)"
-            " VALUES (1, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO attempt"
+            " (id, commit_id, phase, reason, failures, started_at, objects, digests)"
+            " VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
             (
                 attempt.commit,
                 attempt.phase,
@@ -133,8 +161,33 @@ class Transaction:
                 attempt.failures,
                 attempt.started_at or format_time(self._clock.now()),
                 json.dumps([dataclasses.astuple(id_) for id_ in sorted(attempt.objects)]),
+                digests,
             ),
         )
+        if attempt.phase != "applying":
+            self._remember(attempt, digests)
+
+    def _remember(self, attempt: Attempt, digests: str) -> None:
+        """Add an end to the history; the same end of the same revision only renews its time."""
+        now = format_time(self._clock.now())
+        last = self._connection.execute(
+            "SELECT id, commit_id, phase, reason FROM history ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+        if last is not None and last[1:] == (attempt.commit, attempt.phase, attempt.reason):
+            self._connection.execute("UPDATE history SET at = ? WHERE id = ?", (now, last[0]))
+            return
+        self._connection.execute(
+            "INSERT INTO history (commit_id, phase, reason, at, digests) VALUES (?, ?, ?, ?, ?)",
+            (attempt.commit, attempt.phase, attempt.reason, now, digests),
+        )
+        self._connection.execute(
+            "DELETE FROM history WHERE id NOT IN (SELECT id FROM history ORDER BY id DESC LIMIT ?)",
+            (_SYNCS_KEPT,),
+        )
+
+    def set_note(self, name: str, value: str) -> None:
+        """Keep a small value by name."""
+        self._connection.execute("INSERT OR REPLACE INTO note (name, value) VALUES (?, ?)", (name, value))
 
     def set_condition(self, condition: Condition) -> None:
         """Record the site's state; `since` stays where state and reason stay."""
@@ -171,6 +224,7 @@ class Transaction:
     def emit(self, type: EventType, data: Mapping[str, Any]) -> None:  # noqa: A002 - CloudEvents' word
         """Report something."""
         self.outbox.append(type, data)
+        self.emitted.append((type, data))
 
 
 class StateStore:
@@ -182,6 +236,9 @@ class StateStore:
         clock: For times that are recorded.
         loss: Why the state was begun anew: "" where it was not, `new`, or what was wrong with the file.
         limits: How much the outbox may hold.
+
+    Attributes:
+        on_event: Is told of every event once it is stored.
     """
 
     def __init__(
@@ -198,6 +255,7 @@ class StateStore:
         self._clock = clock
         self._inode = path.stat().st_ino
         self.loss = loss
+        self.on_event: Callable[[EventType, Mapping[str, Any]], None] = lambda _type, _data: None
         row = connection.execute("SELECT value FROM meta WHERE key = 'site'").fetchone()
         if row is None:
             raise StateError(f"{path} is being made; nothing is in it yet", code="state-missing")
@@ -266,13 +324,16 @@ class StateStore:
         """
         with translated(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
+            transaction = Transaction(self._connection, self._outbox, self._clock)
             try:
-                yield Transaction(self._connection, self._outbox, self._clock)
+                yield transaction
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+        for type_, data in transaction.emitted:
+            self.on_event(type_, data)
 
     @property
     def epoch(self) -> str:
@@ -320,13 +381,30 @@ class StateStore:
         """Return the revision that was looked at last."""
         with translated(self._path):
             row = self._connection.execute(
-                "SELECT commit_id, phase, reason, failures, started_at, objects FROM attempt"
+                "SELECT commit_id, phase, reason, failures, started_at, objects, digests FROM attempt"
             ).fetchone()
         if row is None:
             return None
-        commit, phase, reason, failures, started_at, objects = row
+        commit, phase, reason, failures, started_at, objects, digests = row
         ids = frozenset(ResourceId(*parts) for parts in json.loads(objects))
-        return Attempt(commit, phase, reason, failures, started_at, ids)
+        return Attempt(commit, phase, reason, failures, started_at, ids, json.loads(digests))
+
+    def syncs(self) -> tuple[SyncRecord, ...]:
+        """Return how the last syncs ended, the newest first."""
+        with translated(self._path):
+            rows = self._connection.execute(
+                "SELECT commit_id, phase, reason, at, digests FROM history ORDER BY id DESC"
+            ).fetchall()
+        return tuple(
+            SyncRecord(commit, phase, reason, at, json.loads(digests))
+            for commit, phase, reason, at, digests in rows
+        )
+
+    def note(self, name: str) -> str:
+        """Return a small value that was kept, or ""."""
+        with translated(self._path):
+            row = self._connection.execute("SELECT value FROM note WHERE name = ?", (name,)).fetchone()
+        return "" if row is None else str(row[0])
 
     def condition(self) -> Condition | None:
         """Return the site's state, or None where nothing is known yet."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from reconciler import __version__
 from reconciler.agent.assessment import Allowed, Assessment, Held, Reason, Refused, Suspended
@@ -79,10 +79,22 @@ def judge_site(tree: FileTree, revision: Revision, site_name: str) -> Assessment
             sync=site.sync,
             target=site.target,
             resources=evaluation.resources,
+            manifest={
+                "labels": dict(site.labels),
+                "annotations": dict(site.annotations),
+                "spec": site.manifest["spec"],
+            },
+            former_sites=_former(site.annotations),
             digests=Digests(verdict.inputs_digest, verdict.rules_digest, verdict.verdict_digest),
             wayside=__version__,
         )
     )
+
+
+def _former(annotations: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names that a site had before, by its annotation `wayside.dev/renamed-from`."""
+    names = str(annotations.get("wayside.dev/renamed-from") or "").split(",")
+    return tuple(name.strip() for name in names if name.strip())
 
 
 def _is_wanted(specifier: str) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
+import secrets
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import FrameType
+from typing import Any
 
 from reconciler import __version__
 from reconciler.adapters.sqlite_state import StateCorrupted, StateStore
@@ -17,15 +20,16 @@ from reconciler.agent.backoff import Backoff, jittered
 from reconciler.agent.clock import SystemClock
 from reconciler.agent.delivery import Delivery, drain, open_sink
 from reconciler.agent.logs import Log
+from reconciler.agent.residence import Residence
 from reconciler.agent.revision import SiteRevision
 from reconciler.agent.settings import AgentSettings
 from reconciler.agent.sync import Ending, Syncer
-from reconciler.agent.targets import open_target
+from reconciler.agent.targets import open_presence, open_target
 from reconciler.agent.wakeup import Signal, wait
 from reconciler.agent.watch import RepositoryWatch, local_path
 from reconciler.agent.worker import Request
 from reconciler.agent.worker_process import Cancelled, ask
-from reconciler.errors import StateError, WaysideError
+from reconciler.errors import StateError, TargetUnreachable, WaysideError
 from reconciler.model.event import EventType
 from reconciler.ports.clock import Clock
 from reconciler.ports.sink import SinkError
@@ -87,6 +91,7 @@ class Agent:
         self._rng = rng
         self._stop = Signal()
         self._nudge = Signal()
+        self._wished = Signal()
         self._urgent = Signal()
         self._backoff = Backoff(first=_FIRST_RETRY, most=_LAST_RETRY, rng=rng)
         self._sink = open_sink(
@@ -94,6 +99,8 @@ class Agent:
         )
         self._store: StateStore | None = None
         self._target: tuple[object, Target] | None = None
+        self._residence: Residence | None = None
+        self._shown: tuple[str, SiteRevision | None] = ("", None)
         self._interval = settings.interval or _DEFAULT_INTERVAL
         self._known = ""
         self._nothing_new = False
@@ -103,6 +110,12 @@ class Agent:
 
     def close(self) -> None:
         """Close what is open."""
+        if self._residence is not None:
+            self._residence.stop()
+            self._residence = None
+        self._close_store()
+
+    def _close_store(self) -> None:
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -138,11 +151,13 @@ class Agent:
     def sync_once(self) -> int:
         """Do one sync, report it, and return the exit code."""
         try:
+            self._attend()
             ending = self._round()
             # A repository with nothing new, or out of reach, is no reason to leave the site bent.
             if self._nothing_new:
                 drifted = self._syncer().correct_drift()
                 ending = drifted if ending is Ending.FINE else ending
+            self._report()
             if self._sink is not None:
                 try:
                     drain(self._state(), self._sink)
@@ -179,15 +194,22 @@ class Agent:
         return 0
 
     def _loop(self) -> None:
+        self._attend()
         now = self._clock.monotonic()
         poll = drift = now
         beat = now + jittered(self._settings.heartbeat_interval, self._rng)
         while True:
-            wait([self._stop, self._nudge, self._urgent], min(poll, drift, beat) - self._clock.monotonic())
+            wait(
+                [self._stop, self._nudge, self._urgent, self._wished],
+                min(poll, drift, beat) - self._clock.monotonic(),
+            )
             if self._stop.is_set():
                 return
             now = self._clock.monotonic()
             urgent = self._urgent.is_set()
+            if self._wished.is_set():
+                self._wished.clear()
+                urgent = self._attend() or urgent
             if urgent:
                 self._known = ""
             if now >= poll or urgent or self._nudge.is_set():
@@ -200,13 +222,15 @@ class Agent:
                     drift = max(drift, self._clock.monotonic() + self._drift_delay())
                 wait([self._stop], _LEAST_PAUSE)
             if self._clock.monotonic() >= drift or urgent:
-                self._guarded(lambda: self._syncer().correct_drift())
+                if not self._is_suspended:
+                    self._guarded(lambda: self._syncer().correct_drift())
                 drift = self._clock.monotonic() + self._drift_delay()
             if now >= beat:
                 self._guarded(self._heartbeat)
                 beat = self._clock.monotonic() + jittered(self._settings.heartbeat_interval, self._rng)
             if urgent and self._delivery is not None:
                 self._delivery.retry()
+            self._report()
             self._announce()
 
     def _drift_delay(self) -> float:
@@ -230,7 +254,7 @@ class Agent:
             return step()
         except StateCorrupted as err:
             self._log.failure("the state is damaged and begun anew", reason=err.message)
-            self.close()
+            self._close_store()
         except WaysideError as err:
             self._log.failure("a step failed", code=err.code, reason=err.message, hint=err.hint)
         except Exception as err:  # noqa: BLE001 - the loop's edge: a fault in one sync must not end the agent
@@ -245,6 +269,9 @@ class Agent:
 
     def _round(self) -> Ending:
         """Look at the repository once and act on it."""
+        if self._is_suspended:
+            self._nothing_new = False
+            return Ending.FINE
         assessment = self._assess(self._state())
         ending = self._syncer().settle(assessment)
         self._remember(assessment, ending)
@@ -289,14 +316,14 @@ class Agent:
             open_target=self._open_target,
             sleep=self._sleep,
             check_stop=self._check_stop,
-            announce=self._announce,
+            announce=self._begin,
         )
 
     def _state(self) -> StateStore:
         """Return the state; open it where it is not, or where its file was taken away."""
         if self._store is not None and self._store.is_lost():
             self._log.failure("the state file is gone; it is begun anew")
-            self.close()
+            self._close_store()
         if self._store is None:
             store = StateStore.open(self._settings.state, site=self._settings.site, clock=self._clock)
             attempt = store.attempt()
@@ -316,6 +343,7 @@ class Agent:
                 "agent started", version=__version__, applied=store.good_commit(), epoch=store.epoch
             )
             self._recall(store)
+            store.on_event = self._hear
             self._store = store
         return self._store
 
@@ -358,9 +386,95 @@ class Agent:
     def _open_target(self, revision: SiteRevision) -> Target:
         facts = self._settings.target or revision.target
         key = (facts, revision.site, revision.platform)
-        if self._target is None or self._target[0] != key:
-            self._target = (key, open_target(facts, revision))
+        fresh = self._target is None or self._target[0] != key
+        if self._target is None or fresh:
+            if self._residence is not None:
+                self._residence.stop()
+                self._residence = None
+            target = open_target(facts, revision)
+            self._target = (key, target)
+            presence = open_presence(target)
+            if presence is not None:
+                self._residence = Residence(
+                    presence,
+                    holder=self._holder(),
+                    clock=self._clock,
+                    log=self._log,
+                    nudge=self._wished.set,
+                    rng=self._rng,
+                )
+        if self._residence is not None:
+            self._residence.claim()
+            if fresh:
+                self._residence.look(self._state())
+            if not self._settings.once:
+                self._residence.start()
+            if self._is_suspended:
+                raise TargetUnreachable(
+                    "the site is suspended by the annotation wayside.dev/suspend", code="suspended-here"
+                )
         return self._target[1]
+
+    def _begin(self) -> None:
+        """Say that a sync begins, which may take long."""
+        self._announce()
+        self._report()
+
+    def _holder(self) -> str:
+        """Return who this agent is: the same for as long as its state lives, wherever it runs."""
+        store = self._state()
+        if not store.note("agent"):
+            with store.transaction() as tx:
+                tx.set_note("agent", secrets.token_hex(8))
+        return f"{self._settings.site}-{store.note('agent')}"
+
+    def _attend(self) -> bool:
+        """Look for what people at the cluster ask for, and tell whether that is a sync now.
+
+        Before anything is known of a cluster there is nobody who could ask.
+        """
+
+        def look() -> Ending:
+            good = self._state().good()
+            if self._residence is None and good is not None:
+                self._open_target(SiteRevision.from_bytes(good.content))
+            if self._residence is None:
+                return Ending.FINE
+            return Ending.REFUSED if self._residence.look(self._state()) else Ending.FINE
+
+        before = self._is_suspended
+        asked = self._guarded(look) is Ending.REFUSED
+        # What was left alone for a while may have been bent meanwhile.
+        return asked or (before and not self._is_suspended)
+
+    @property
+    def _is_suspended(self) -> bool:
+        return self._residence is not None and self._residence.wishes.suspended
+
+    def _hear(self, type_: EventType, data: Mapping[str, Any]) -> None:
+        if self._residence is not None:
+            self._residence.hear(type_, data)
+
+    def _report(self) -> None:
+        """Say in the cluster how the site is."""
+
+        def report() -> Ending:
+            if self._residence is not None:
+                store = self._state()
+                if store.good_commit() != self._shown[0]:
+                    good = store.good()
+                    # Without its objects, it is all that people at the cluster are shown.
+                    shown = None if good is None else SiteRevision.from_bytes(good.content)
+                    self._shown = (
+                        store.good_commit(),
+                        None if shown is None else dataclasses.replace(shown, resources=()),
+                    )
+                    self._residence.recheck_facts()
+                self._residence.compare_facts(store, self._shown[1])
+                self._residence.report(store, self._shown[1])
+            return Ending.FINE
+
+        self._guarded(report)
 
     def _announce(self) -> None:
         if self._delivery is not None:
@@ -373,3 +487,5 @@ class Agent:
     def _check_stop(self) -> None:
         if self._stop.is_set():
             raise Cancelled
+        if self._residence is not None:
+            self._residence.check()

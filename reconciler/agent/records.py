@@ -122,11 +122,12 @@ class Records:
                 tx.emit(EventType.SYNC_FAILED, {"commit": earlier.commit, **failure.describe()})
         return Ending.FAILED
 
-    def rolled_back(self, commit: str, to: str, failure: Failure) -> None:
+    def rolled_back(self, attempt: Attempt, to: str, failure: Failure) -> None:
         """The revision failed half-way; the site is about to go back, and it is not tried again."""
+        commit = attempt.commit
         self.log.failure("sync failed, going back", commit=commit, to=to, reason=failure.message)
         with self.store.transaction() as tx:
-            tx.set_attempt(Attempt(commit, "rolledback", reason=failure.code))
+            tx.set_attempt(Attempt(commit, "rolledback", reason=failure.code, digests=attempt.digests))
             tx.set_condition(Condition("RolledBack", failure.code, failure.message))
             tx.emit(EventType.SYNC_ROLLED_BACK, {"commit": commit, "to": to, **failure.describe()})
 

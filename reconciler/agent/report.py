@@ -10,7 +10,7 @@ from reconciler.agent.revision import SiteRevision
 from reconciler.model.outcome import Outcome
 from reconciler.model.plan import Action, Change, Hold, Plan
 
-__all__ = ["applied", "changes_of", "counts", "failures", "held", "planned", "refused"]
+__all__ = ["applied", "changes_of", "counts", "digests", "failures", "held", "planned", "refused"]
 
 #: More than this is cut; the count says how many there were.
 _LONGEST_LIST = 50
@@ -34,7 +34,7 @@ def planned(revision: SiteRevision, changes: Sequence[Change]) -> dict[str, Any]
     return {
         "commit": revision.commit,
         "subject": _cut(revision.subject),
-        "digests": _digests(revision),
+        "digests": digests(revision),
         "counts": counts(change.action for change in changes),
         "changes": [
             {"resource": str(change.id), "action": change.action.value} for change in changes[:_LONGEST_LIST]
@@ -47,7 +47,7 @@ def applied(revision: SiteRevision, outcome: Outcome, *, resources: int) -> dict
     return {
         "commit": revision.commit,
         "subject": _cut(revision.subject),
-        "digests": _digests(revision),
+        "digests": digests(revision),
         "counts": counts(result.action for result in outcome.results),
         "resources": resources,
     }
@@ -106,7 +106,8 @@ def failures(outcome: Outcome) -> list[dict[str, str]]:
     return found[:_LONGEST_LIST]
 
 
-def _digests(revision: SiteRevision) -> dict[str, str]:
+def digests(revision: SiteRevision) -> dict[str, str]:
+    """Return what proves that the verdict here is the one of the pull request."""
     return {
         "inputs": revision.digests.inputs,
         "rules": revision.digests.rules,

@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.errors import StateError
@@ -45,6 +45,9 @@ class SiteRevision:
         resources: The desired set, in kustomize's order.
         digests: Of inputs, rules and verdict.
         wayside: The version that judged it.
+        manifest: The site's `labels`, `annotations` and `spec` as declared; empty where an older version
+            stored it.
+        former_sites: Names that the site had before.
     """
 
     commit: str
@@ -57,6 +60,8 @@ class SiteRevision:
     resources: tuple[Resource, ...]
     digests: Digests
     wayside: str
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    former_sites: tuple[str, ...] = ()
 
     def to_document(self) -> dict[str, Any]:
         """Return the revision as JSON values."""
@@ -76,6 +81,8 @@ class SiteRevision:
             "resources": [resource.manifest for resource in self.resources],
             "digests": dataclasses.asdict(self.digests),
             "wayside": self.wayside,
+            "manifest": dict(self.manifest),
+            "formerSites": list(self.former_sites),
         }
 
     def to_bytes(self) -> bytes:
@@ -112,6 +119,8 @@ class SiteRevision:
                 resources=tuple(Resource(manifest) for manifest in document["resources"]),
                 digests=Digests(**document["digests"]),
                 wayside=document["wayside"],
+                manifest=document.get("manifest") or {},
+                former_sites=tuple(document.get("formerSites") or ()),
             )
         except (KeyError, TypeError, ValueError) as err:
             raise StateError(

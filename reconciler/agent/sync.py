@@ -141,7 +141,7 @@ class Syncer:
         """Apply a revision that the rules allow, unless it was applied, or has failed, before."""
         earlier = self.store.attempt()
         if earlier is None or earlier.commit != revision.commit:
-            earlier = Attempt(revision.commit, "")
+            earlier = Attempt(revision.commit, "", digests=report.digests(revision))
         if earlier.phase == "rolledback":
             return Ending.REFUSED
         good = self.store.good()
@@ -167,7 +167,7 @@ class Syncer:
         counts = report.counts(result.action for result in outcome.results)
         with self.store.transaction() as tx:
             tx.set_good(revision.commit, revision.to_bytes())
-            tx.set_attempt(Attempt(revision.commit, "applied"))
+            tx.set_attempt(Attempt(revision.commit, "applied", digests=report.digests(revision)))
             tx.set_inventory(outcome.inventory.to_json().encode())
             tx.end_fault(TARGET)
             tx.end_fault(DRIFT)
@@ -213,7 +213,7 @@ class Syncer:
         # What an earlier run changed counts too, so it is the site that is asked.
         if not outcome.changed and not report.changes_of(plan):
             return self.records.failed(attempt, failure)
-        self.records.rolled_back(revision.commit, good.commit, failure)
+        self.records.rolled_back(attempt, good.commit, failure)
         back = self._execute(target, good, plan)
         # What is still missing is what the next look for drift finds.
         self.log.info("went back", to=good.commit, complete=back.complete)
@@ -226,7 +226,13 @@ class Syncer:
         observed = target.observe(revision.resources, inventory)
         self.check_stop()
         plan = make_plan(
-            revision.resources, observed, inventory, revision.sync, site=self.site, rollback=rollback
+            revision.resources,
+            observed,
+            inventory,
+            revision.sync,
+            site=self.site,
+            former_sites=revision.former_sites,
+            rollback=rollback,
         )
         return observed, plan
 

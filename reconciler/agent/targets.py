@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from typing import assert_never
 
 from reconciler.agent.revision import SiteRevision
 from reconciler.errors import UsageError
 from reconciler.model.site import Target as TargetFacts
 from reconciler.model.site import TargetType
+from reconciler.ports.presence import Presence
 from reconciler.ports.target import Target
 
-__all__ = ["open_target"]
+__all__ = ["open_presence", "open_target"]
 
 
 def open_target(facts: TargetFacts, revision: SiteRevision) -> Target:
@@ -29,13 +31,27 @@ def open_target(facts: TargetFacts, revision: SiteRevision) -> Target:
             from reconciler.adapters.kube import KubeTarget, kubeconfig
 
             _want_path(facts, "the kubeconfig file")
-            return KubeTarget(kubeconfig(facts.path, facts.context), revision.site)
+            return KubeTarget(
+                kubeconfig(facts.path, facts.context), revision.site, former_sites=revision.former_sites
+            )
         case TargetType.IN_CLUSTER:
             from reconciler.adapters.kube import KubeTarget, in_cluster
 
-            return KubeTarget(in_cluster(), revision.site)
+            return KubeTarget(in_cluster(), revision.site, former_sites=revision.former_sites)
         case _:
             assert_never(facts.type)
+
+
+def open_presence(target: Target) -> Presence | None:
+    """Return the presence in the cluster that a target is, or None where it is a folder."""
+    if "reconciler.adapters.kube.target" not in sys.modules:
+        return None
+    from reconciler.adapters.kube.presence import KubePresence
+    from reconciler.adapters.kube.target import KubeTarget
+
+    if not isinstance(target, KubeTarget):
+        return None
+    return KubePresence(target.client, target.site_object, target.site, target.namespace)
 
 
 def _want_path(facts: TargetFacts, what: str) -> None:

@@ -26,6 +26,8 @@ class EventType(enum.Enum):
     SOURCE_RESTORED = "dev.wayside.source.restored.v1"
     DRIFT_DETECTED = "dev.wayside.drift.detected.v1"
     DRIFT_CORRECTED = "dev.wayside.drift.corrected.v1"
+    DRIFT_CONTESTED = "dev.wayside.drift.contested.v1"
+    FACTS_DIFFER = "dev.wayside.facts.differ.v1"
     OUTBOX_COMPACTED = "dev.wayside.outbox.compacted.v1"
 
 

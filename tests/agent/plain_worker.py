@@ -1,7 +1,8 @@
 """A worker whose judge reads plain objects: fast, and free of rendering and rules.
 
 `sites/<name>/objects.json` is a list of objects; `sites/<name>/site.json`, where it is there, has
-`sync` (fields of SyncSettings), `deny` (reasons) and `suspend`.
+`sync` (fields of SyncSettings), `deny` (reasons), `suspend`, `manifest` (what the site declares) and
+`former` (names that it had).
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ def judge(tree: FileTree, revision: Revision, site: str) -> Assessment:
             resources=tuple(Resource(manifest) for manifest in objects),
             digests=Digests("sha256:i", "sha256:r", "sha256:v"),
             wayside=__version__,
+            manifest=facts.get("manifest", {}),
+            former_sites=tuple(facts.get("former", ())),
         )
     )
 

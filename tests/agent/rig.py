@@ -33,8 +33,9 @@ def config_map(name: str, value: str = "1", *, namespace: str = "default") -> di
 class Repository:
     """A fleet's repository in the layout that `plain_worker` reads."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, site: str = SITE) -> None:
         self.path = path
+        self.site = site
         subprocess.run(["git", "init", "--quiet", "--initial-branch=main", str(path)], check=True)
 
     def git(self, *arguments: str) -> str:
@@ -53,7 +54,7 @@ class Repository:
         site: Mapping[str, Any] | None = None,
         message: str = "x",
     ) -> str:
-        folder = self.path / "sites" / SITE
+        folder = self.path / "sites" / self.site
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "objects.json").write_text(json.dumps(list(objects)))
         (folder / "site.json").write_text(json.dumps(site or {}))
@@ -65,9 +66,10 @@ class Repository:
 class Rig:
     """One site with its agent's state, target and sink in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, site: str = SITE) -> None:
         self.folder = folder
-        self.repository = Repository(folder / "fleet")
+        self.site = site
+        self.repository = Repository(folder / "fleet", site)
         self.state = folder / "state"
         self.manifests = folder / "manifests"
         self.manifests.mkdir()
@@ -78,12 +80,12 @@ class Rig:
 
     @property
     def sink_file(self) -> Path:
-        return self.mailbox / f"{SITE}.ndjson"
+        return self.mailbox / f"{self.site}.ndjson"
 
     def command(self, *more: str, target: str = "", program: Sequence[str] = ()) -> list[str]:
         return [
             *(program or (sys.executable, "-m", "tests.agent.plain_agent")),
-            *("--repo", str(self.repository.path), "--site", SITE, "--state", str(self.state)),
+            *("--repo", str(self.repository.path), "--site", self.site, "--state", str(self.state)),
             *("--target", target or f"directory:{self.manifests}"),
             *("--sink", f"file:{self.sink_file}"),
             *more,
@@ -108,7 +110,7 @@ class Rig:
 
     def objects(self) -> dict[str, str]:
         """Return name to value of what stands in the target's folder."""
-        target = DirectoryTarget(self.manifests, SITE, platform="k3s")
+        target = DirectoryTarget(self.manifests, self.site, platform="k3s")
         observed = target.observe([], Inventory())
         return {id_.name: manifest["data"]["value"] for id_, manifest in observed.objects.items()}
 

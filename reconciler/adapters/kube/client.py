@@ -6,10 +6,13 @@ import base64
 import json
 import os
 import re
+import socket
 import ssl
 import tempfile
+import threading
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -22,7 +25,7 @@ from reconciler.adapters.kube.connection import Connection
 from reconciler.adapters.kube.redact import redact
 from reconciler.errors import TargetRefused, TargetUnreachable, UsageError
 
-__all__ = ["KubeClient"]
+__all__ = ["KubeClient", "KubeStream"]
 
 #: Seconds to connect, and to wait for a part of the answer.
 _CONNECT, _READ = 5.0, 35.0
@@ -31,22 +34,66 @@ _TRIES, _LONGEST_PAUSE = 5, 10.0
 #: What a 500 says that comes from the server's storage.
 _STORAGE = re.compile(r"etcdserver|rpc error|context deadline|connection (refused|reset)|database is locked")
 
+#: A link that is dead without a word is noticed within a minute, also where nothing is asked.
+_KEEP_ALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
+
 #: Failures that asking again does not mend.
 _FINAL = (urllib3.exceptions.TimeoutError, urllib3.exceptions.SSLError)
+
+
+class KubeStream:
+    """An answer that goes on: one line after the other, for as long as the server sends any."""
+
+    def __init__(self, response: urllib3.BaseHTTPResponse, translate: Any) -> None:
+        self._response = response
+        self._translate = translate
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the lines as they arrive.
+
+        Raises:
+            TargetUnreachable: The connection broke.
+        """
+        rest = b""
+        try:
+            for chunk in self._response.stream(65536):
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from (line for line in lines if line)
+        except urllib3.exceptions.HTTPError as err:
+            raise self._translate(err) from err
+
+    def close(self) -> None:
+        """End it; another thread that waits for a line stops waiting."""
+        try:
+            self._response.shutdown()
+        except (OSError, ValueError, RuntimeError):
+            return  # it has ended already
 
 
 class KubeClient:
     """Speaks HTTP with one API server. Opens connections when they are needed and keeps them.
 
+    Several threads may use it.
+
     Args:
         connection: Where the server is and who we are.
         timeout: Seconds to wait for an answer.
+
+    Attributes:
+        answers: How many answers there were, by method and HTTP status; status 0 counts those without one.
     """
 
     def __init__(self, connection: Connection, *, timeout: float = _READ) -> None:
         self.connection = connection
         self._timeout = urllib3.Timeout(connect=min(_CONNECT, timeout), read=timeout)
         self._pool: urllib3.HTTPConnectionPool | None = None
+        self._lock = threading.RLock()
+        self.answers: Counter[tuple[str, int]] = Counter()
         self._stamp: tuple[int, ...] = ()
         self._credentials: exec_plugin.Credentials | None = None
 
@@ -87,11 +134,56 @@ class KubeClient:
             target += "?" + urlencode(query)
         return self._answer(method, target, data, headers, kind)
 
+    def stream(
+        self, path: str, *, query: Mapping[str, str], accept: str = "application/json", silence: float = 330.0
+    ) -> KubeStream:
+        """Begin a watch and return what it says, line by line.
+
+        Args:
+            path: The path of the collection.
+            query: Parameters, `watch` among them.
+            accept: What the lines should be.
+            silence: Seconds after which a stream that says nothing is taken for dead.
+
+        Raises:
+            TargetUnreachable: No answer, or one that says "not now".
+            TargetRefused: The server's "no".
+        """
+        target = self._base + path + "?" + urlencode(query)
+        headers = {"Accept": accept, "User-Agent": f"wayside/{__version__}"}
+        try:
+            response = self._connected().request(
+                "GET",
+                target,
+                headers={**headers, **self._authorization()},
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                timeout=urllib3.Timeout(connect=_CONNECT, read=silence),
+            )
+        except urllib3.exceptions.HTTPError as err:
+            self.answers["WATCH", 0] += 1
+            raise self._unreachable(err) from err
+        self.answers["WATCH", response.status] += 1
+        if response.status != 200:
+            if response.status == 401:
+                self._forget_credentials()
+            data = response.read(1 << 20)
+            response.release_conn()
+            self._value(response.status, data, "", read=True)
+        return KubeStream(response, self._unreachable)
+
     def close(self) -> None:
         """Close all connections."""
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
+        with self._lock:
+            if self._pool is not None:
+                self._pool.close()
+                self._pool = None
+
+    def _forget_credentials(self) -> None:
+        with self._lock:
+            self._credentials = None
+            self._stamp = ()
 
     def _answer(
         self, method: str, target: str, data: bytes | None, headers: Mapping[str, str], kind: str
@@ -110,16 +202,17 @@ class KubeClient:
                     timeout=self._timeout,
                 )
             except urllib3.exceptions.HTTPError as err:
+                self.answers[method, 0] += 1
                 # Every request that is made here may be made twice, so a connection that the server
                 # closed in the meantime is no failure. What cannot be reached is asked only once more.
                 if left < _TRIES - 2 or isinstance(err, _FINAL):
                     raise self._unreachable(err) from err
                 time.sleep(pause)
                 continue
+            self.answers[method, response.status] += 1
             if response.status == 401 and not renewed:
                 renewed = True
-                self._credentials = None
-                self._stamp = ()
+                self._forget_credentials()
                 continue
             if response.status in (429, 503) and left:
                 time.sleep(min(_seconds(response.headers.get("Retry-After"), pause), _LONGEST_PAUSE))
@@ -212,15 +305,21 @@ class KubeClient:
         """Return the pool of connections; a new one where a certificate file has changed."""
         files = (self.connection.ca_file, self.connection.cert_file, self.connection.key_file)
         stamp = (1, *(_changed(name) for name in files if name))
-        if self._pool is None or stamp != self._stamp:
-            self.close()
-            self._pool = self._open()
-            self._stamp = stamp
-        return self._pool
+        with self._lock:
+            if self._pool is None or stamp != self._stamp:
+                self.close()
+                self._pool = self._open()
+                self._stamp = stamp
+            return self._pool
 
     def _open(self) -> urllib3.HTTPConnectionPool:
         url = urllib3.util.parse_url(self.connection.server)
-        options: dict[str, Any] = {"maxsize": 4, "block": False}
+        default = list(urllib3.connection.HTTPConnection.default_socket_options)
+        options: dict[str, Any] = {
+            "maxsize": 4,
+            "block": False,
+            "socket_options": [*default, *_KEEP_ALIVE],
+        }
         if url.scheme == "https":
             options |= {"ssl_context": self._context()}
             if self.connection.server_name:

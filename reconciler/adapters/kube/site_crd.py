@@ -51,9 +51,17 @@ def _columns() -> list[dict[str, Any]]:
     ready = '.status.conditions[?(@.type=="Ready")]'
     return [
         {"name": "Ready", "type": "string", "jsonPath": f"{ready}.status"},
+        {"name": "State", "type": "string", "jsonPath": ".status.state"},
         {"name": "Reason", "type": "string", "jsonPath": f"{ready}.reason"},
         {"name": "Revision", "type": "string", "jsonPath": ".status.lastAppliedRevision"},
         {"name": "Objects", "type": "integer", "jsonPath": ".status.inventory.count"},
+        {
+            "name": "Facts",
+            "type": "string",
+            "jsonPath": '.status.conditions[?(@.type=="FactsMatch")].status',
+            "priority": 1,
+        },
+        {"name": "Synced", "type": "date", "jsonPath": ".status.lastAppliedTime"},
         {"name": "Platform", "type": "string", "jsonPath": ".spec.platform", "priority": 1},
         {"name": "Status", "type": "string", "jsonPath": f"{ready}.message", "priority": 1},
         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
@@ -91,8 +99,40 @@ def _schema() -> dict[str, Any]:
                 "x-kubernetes-preserve-unknown-fields": True,
                 "properties": {
                     "observedGeneration": {"type": "integer", "format": "int64"},
+                    "state": {
+                        **text,
+                        "description": "Ready, Progressing, Degraded, RolledBack, Held, OutOfSync, Suspended"
+                        " or Unknown.",
+                    },
                     "lastAppliedRevision": text,
+                    "lastAppliedTime": {**text, "format": "date-time"},
                     "lastAttemptedRevision": text,
+                    "lastHandledReconcileAt": {
+                        **text,
+                        "description": "The reconcile.wayside.dev/requestedAt that was acted on last.",
+                    },
+                    "factDifferences": {
+                        "type": "array",
+                        "description": "What of the spec the cluster contradicts.",
+                        "items": text,
+                    },
+                    "syncs": {
+                        "type": "array",
+                        "description": "How the last five syncs ended, the newest first.",
+                        "items": {
+                            "type": "object",
+                            "properties": {
+                                "revision": text,
+                                "result": text,
+                                "reason": text,
+                                "time": {**text, "format": "date-time"},
+                                "digests": {
+                                    "type": "object",
+                                    "properties": {"inputs": text, "rules": text, "verdict": text},
+                                },
+                            },
+                        },
+                    },
                     "inventory": {
                         "type": "object",
                         "x-kubernetes-preserve-unknown-fields": True,

@@ -52,6 +52,16 @@ class SiteObject:
         self._namespace = namespace
         self._live: Manifest | None = None
 
+    @property
+    def generation(self) -> int:
+        """The generation of the spec, as last read or written."""
+        return int(((self._live or {}).get("metadata") or {}).get("generation") or 0)
+
+    @property
+    def uid(self) -> str:
+        """The object's uid, as last read or written."""
+        return str(((self._live or {}).get("metadata") or {}).get("uid") or "")
+
     def read(self) -> Manifest | None:
         """Return the object, or None where it, its namespace or its kind is not there."""
         try:

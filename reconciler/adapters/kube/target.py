@@ -48,6 +48,8 @@ class KubeTarget:
         propagation: str = "Background",
         page: int = 500,
     ) -> None:
+        self.site = site
+        self.namespace = namespace
         self.client = connection if isinstance(connection, KubeClient) else KubeClient(connection)
         self.discovery = Discovery(self.client)
         self.site_object = SiteObject(self.client, self.discovery, site, namespace)

@@ -1,0 +1,149 @@
+"""The agent among the people of its cluster: the `Site` object, Events, and the Lease."""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from reconciler import __version__
+from reconciler.adapters.kube.client import KubeClient
+from reconciler.adapters.kube.discovery import ApiKind
+from reconciler.adapters.kube.following import Collection, Follower
+from reconciler.adapters.kube.lease import SiteLease
+from reconciler.adapters.kube.live_facts import read_facts
+from reconciler.adapters.kube.site_crd import SITE_VERSION
+from reconciler.adapters.kube.site_object import SiteObject
+from reconciler.errors import TargetRefused
+from reconciler.model.facts import LiveFacts
+from reconciler.planning.applyset import SITE_GROUP, SITE_KIND
+from reconciler.ports.presence import Wishes
+
+__all__ = ["KubePresence"]
+
+_SITES = ApiKind(f"{SITE_GROUP}/{SITE_VERSION}", "sites", namespaced=True)
+_EVENTS = ApiKind("v1", "events", namespaced=True)
+_SUSPEND = "wayside.dev/suspend"
+_REQUESTED = "reconcile.wayside.dev/requestedAt"
+#: The API server takes no longer message in an Event.
+_LONGEST_MESSAGE = 1024
+
+
+class KubePresence:
+    """One site's presence in its cluster.
+
+    Args:
+        client: How to ask.
+        site_object: The site's object, shared with the target, so that nothing is written twice.
+        site: The site's name.
+        namespace: The agent's namespace.
+    """
+
+    def __init__(self, client: KubeClient, site_object: SiteObject, site: str, namespace: str) -> None:
+        self._client = client
+        self._object = site_object
+        self._site = site
+        self._namespace = namespace
+        self._lease = SiteLease(client, f"wayside-{site}", namespace)
+
+    def wishes(self) -> Wishes:
+        """Return what the annotations of the `Site` object ask for."""
+        live = self._object.read()
+        metadata = (live or {}).get("metadata") or {}
+        annotations = metadata.get("annotations") or {}
+        return Wishes(
+            suspended=str(annotations.get(_SUSPEND, "")).lower() in ("true", "enabled"),
+            requested_at=str(annotations.get(_REQUESTED, "")),
+            generation=int(metadata.get("generation") or 0),
+        )
+
+    def publish(
+        self, spec: Mapping[str, Any] | None, labels: Mapping[str, str], status: Mapping[str, Any]
+    ) -> None:
+        """Write facts and status into the `Site` object."""
+        if spec is not None:
+            self._object.publish(spec, labels)
+        elif not self._object.uid:
+            return
+        generation = self._object.generation
+        settled = [
+            {**condition, "observedGeneration": generation} for condition in status.get("conditions") or ()
+        ]
+        self._object.publish_status({**status, "observedGeneration": generation, "conditions": settled})
+
+    def tell(self, reason: str, message: str, *, warning: bool) -> None:
+        """Write one Event; the agent reports each thing once, so none is counted up."""
+        now = datetime.datetime.now(datetime.UTC)
+        moment = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        body = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": f"{self._site}.{secrets.token_hex(8)}", "namespace": self._namespace},
+            "involvedObject": {
+                "apiVersion": _SITES.api_version,
+                "kind": SITE_KIND,
+                "name": self._site,
+                "namespace": self._namespace,
+                "uid": self._object.uid,
+            },
+            "reason": reason,
+            "message": message[:_LONGEST_MESSAGE],
+            "type": "Warning" if warning else "Normal",
+            "source": {"component": "wayside"},
+            "reportingComponent": f"wayside.dev/agent-{__version__}"[:128],
+            "reportingInstance": self._site[:128],
+            "firstTimestamp": moment,
+            "lastTimestamp": moment,
+            "count": 1,
+        }
+        self._client.request("POST", _EVENTS.path(self._namespace), body=body)
+
+    def facts(self) -> LiveFacts:
+        """Ask the cluster what it is."""
+        return read_facts(self._client)
+
+    def claim(self, holder: str) -> str:
+        """Take or renew the site's Lease; makes the agent's namespace where there is none."""
+        try:
+            return self._lease.claim(holder)
+        except TargetRefused as err:
+            if err.status != 404:
+                raise
+        self._object.ensure_installed()
+        return self._lease.claim(holder)
+
+    def give_up(self, holder: str) -> None:
+        """Release the site's Lease."""
+        self._lease.give_up(holder)
+
+    def follow_wishes(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Watch the `Site` object; its own status is not a wish, so only annotations count."""
+        seen: dict[str, str] = {}
+
+        def look(annotations: Mapping[str, str]) -> None:
+            wished = {key: annotations.get(key, "") for key in (_SUSPEND, _REQUESTED)}
+            if wished != seen:
+                seen.clear()
+                seen.update(wished)
+                changed()
+
+        def of(item: Mapping[str, Any]) -> Mapping[str, str]:
+            return (item.get("metadata") or {}).get("annotations") or {}
+
+        def look_at_all(items: Sequence[Mapping[str, Any]]) -> None:
+            for item in items:
+                look(of(item))
+
+        follower = Follower(
+            self._client,
+            Collection(
+                _SITES.path(self._namespace),
+                {"fieldSelector": f"metadata.name={self._site}"},
+                metadata_only=True,
+            ),
+            on_list=look_at_all,
+            on_change=lambda kind, item: look({} if kind == "DELETED" else of(item)),
+        )
+        follower.start()
+        return follower.stop

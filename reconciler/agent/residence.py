@@ -1,0 +1,273 @@
+"""What an agent keeps up in its cluster besides the site's objects: its lease, status, Events and facts.
+
+Nothing of it may keep a site from syncing but the lease: where it cannot be written, that is said and tried
+again.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from reconciler.adapters.sqlite_state import StateStore
+from reconciler.agent.logs import Log
+from reconciler.agent.revision import SiteRevision
+from reconciler.agent.site_status import site_status
+from reconciler.errors import StateError, TargetError, TargetUnreachable
+from reconciler.model.event import EventType
+from reconciler.model.plan import Inventory
+from reconciler.planning.facts import DeclaredFacts, differences
+from reconciler.ports.clock import Clock
+from reconciler.ports.presence import Presence, Wishes
+
+__all__ = ["Residence"]
+
+#: Seconds between two renewals of the lease, and after which one that is not renewed does not count any more:
+#: before anybody else may take it.
+_RENEWAL, _LEASE_LIFE = 60.0, 150.0
+#: Seconds between two looks at the cluster's facts.
+_FACTS_INTERVAL = 3600.0
+_PATIENCE_AT_THE_END = 0.8
+_MOST_EVENTS = 20
+_HANDLED, _FACTS = "handled-request", "facts"
+
+#: What is told as an Event: reason and whether it is a warning.
+_TOLD: Mapping[EventType, tuple[str, bool]] = {
+    EventType.SYNC_APPLIED: ("Applied", False),
+    EventType.SYNC_FAILED: ("Failed", True),
+    EventType.SYNC_DENIED: ("Denied", True),
+    EventType.SYNC_HELD: ("Held", True),
+    EventType.SYNC_ROLLED_BACK: ("RolledBack", True),
+    EventType.SITE_SUSPENDED: ("Suspended", False),
+    EventType.SOURCE_FAILED: ("SourceFailed", True),
+    EventType.SOURCE_RESTORED: ("SourceRestored", False),
+    EventType.DRIFT_DETECTED: ("DriftDetected", True),
+    EventType.DRIFT_CORRECTED: ("DriftCorrected", False),
+    EventType.FACTS_DIFFER: ("FactsDiffer", True),
+}
+
+
+class Residence:
+    """One agent's life in its cluster.
+
+    Args:
+        presence: The cluster.
+        holder: Who the agent is, for its lease: the same after a restart on the same state folder.
+        clock: The time.
+        log: Where it is said.
+        nudge: Is called from another thread when people at the cluster ask for something.
+        rng: For spread.
+    """
+
+    def __init__(
+        self,
+        presence: Presence,
+        *,
+        holder: str,
+        clock: Clock,
+        log: Log,
+        nudge: Callable[[], None],
+        rng: random.Random,
+    ) -> None:
+        self._presence = presence
+        self._holder = holder
+        self._clock = clock
+        self._log = log
+        self._nudge = nudge
+        self._rng = rng
+        self._stopped = threading.Event()
+        self._renewed = -_LEASE_LIFE
+        self._other = ""
+        self._ends: list[Callable[[], None]] = []
+        self._untold: deque[tuple[str, str, bool]] = deque(maxlen=_MOST_EVENTS)
+        self._facts_due = 0.0
+        self._differences: tuple[str, ...] | None = None
+        self._facts_since = ""
+        self._counted: tuple[bytes | None, int] = (None, 0)
+        self.wishes = Wishes()
+
+    def start(self) -> None:
+        """Begin to renew the lease and to watch for wishes, in threads, unless they run already."""
+        if self._ends:
+            return
+        thread = threading.Thread(target=self._keep_lease, name="lease", daemon=True)
+        thread.start()
+        self._ends.append(self._presence.follow_wishes(self._nudge))
+
+    def stop(self) -> None:
+        """End, and let the next agent begin at once."""
+        self._stopped.set()
+        for end in self._ends:
+            end()
+        if self._other == "" and self._clock.monotonic() - self._renewed < _LEASE_LIFE:
+            farewell = threading.Thread(target=self._give_up, name="farewell", daemon=True)
+            farewell.start()
+            farewell.join(_PATIENCE_AT_THE_END)
+
+    def _give_up(self) -> None:
+        try:
+            self._presence.give_up(self._holder)
+        except TargetError as err:
+            self._log.warning("the lease is not released", code=err.code, reason=err.message)
+
+    def claim(self) -> None:
+        """Make sure that this agent is the site's only one.
+
+        Raises:
+            TargetUnreachable: Another one is, or nobody knows. Nothing at the site may be changed.
+        """
+        if self._clock.monotonic() - self._renewed >= _RENEWAL:
+            self._renew()
+        self.check()
+
+    def check(self) -> None:
+        """Raise where this agent is not, or not any more, the site's only one; costs no request.
+
+        Raises:
+            TargetUnreachable: It is not.
+        """
+        if self._other:
+            raise TargetUnreachable(
+                f"another agent holds the lease of this site: {self._other}",
+                code="lease-held",
+                hint="stop one of the two; one that has died is waited for at most 3 minutes",
+            )
+        if self._clock.monotonic() - self._renewed >= _LEASE_LIFE:
+            raise TargetUnreachable("the lease of this site could not be renewed in time", code="lease-lost")
+
+    def look(self, store: StateStore) -> bool:
+        """Read what people ask for, and tell whether a sync is asked for that was not before."""
+        try:
+            self.wishes = self._presence.wishes()
+        except TargetError as err:
+            self._log.warning("the site's object cannot be read", code=err.code, reason=err.message)
+            return False
+        wanted = self.wishes.requested_at
+        if not wanted or wanted == store.note(_HANDLED):
+            return False
+        with store.transaction() as tx:
+            tx.set_note(_HANDLED, wanted)
+        self._log.info("a sync was asked for", requestedAt=wanted)
+        return True
+
+    def hear(self, type_: EventType, data: Mapping[str, Any]) -> None:
+        """Take note of an event, to be told in the cluster with the next report."""
+        if type_ in _TOLD:
+            reason, warning = _TOLD[type_]
+            self._untold.append((reason, _sentence(type_, data), warning))
+
+    def compare_facts(self, store: StateStore, revision: SiteRevision | None) -> None:
+        """Compare what the site declares with what the cluster is, now and then."""
+        if revision is None or self._clock.monotonic() < self._facts_due:
+            return
+        declared = _declared(revision)
+        if declared is None:
+            return
+        try:
+            live = self._presence.facts()
+        except TargetError as err:
+            self._log.warning("the cluster's facts cannot be read", code=err.code, reason=err.message)
+            self._facts_due = self._clock.monotonic() + 300.0
+            return
+        self._facts_due = self._clock.monotonic() + _FACTS_INTERVAL * self._rng.uniform(0.9, 1.1)
+        found = differences(declared, live)
+        self._differences = found
+        told = "; ".join(found)
+        since, _, before = store.note(_FACTS).partition(" ")
+        if not since or before != told:
+            since = self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+            with store.transaction() as tx:
+                tx.set_note(_FACTS, f"{since} {told}")
+                if found:
+                    tx.emit(EventType.FACTS_DIFFER, {"count": len(found), "differences": list(found[:50])})
+            for text in found[:10]:
+                self._log.warning("the site is not what site.yaml says", difference=text)
+        self._facts_since = since
+
+    def recheck_facts(self) -> None:
+        """Have the facts compared with the next report: what is declared may have changed."""
+        self._facts_due = 0.0
+
+    def report(self, store: StateStore, revision: SiteRevision | None) -> None:
+        """Write status and Events, as far as they have changed."""
+        if self._other:
+            return
+        try:
+            content = store.inventory()
+            if content != self._counted[0]:
+                self._counted = (content, len(Inventory.from_json(content).entries) if content else 0)
+            status = site_status(
+                store,
+                objects=self._counted[1],
+                suspended=self.wishes.suspended,
+                handled=store.note(_HANDLED),
+                differences=self._differences,
+                facts_since=self._facts_since,
+            )
+            manifest = {} if revision is None else revision.manifest
+            labels = {str(key): str(value) for key, value in (manifest.get("labels") or {}).items()}
+            self._presence.publish(manifest.get("spec"), labels, status)
+            while self._untold:
+                reason, message, warning = self._untold[0]
+                self._presence.tell(reason, message, warning=warning)
+                self._untold.popleft()
+        except (TargetError, StateError, ValueError) as err:
+            self._log.warning("the site's status cannot be written", reason=str(err)[:300])
+
+    def _keep_lease(self) -> None:
+        while not self._stopped.wait(self._pause()):
+            try:
+                self._renew()
+            except TargetError as err:
+                self._log.warning("the lease cannot be renewed", code=err.code, reason=err.message)
+
+    def _pause(self) -> float:
+        # A lease that somebody else has is looked at more often: they may give it up.
+        return 20.0 if self._other else _RENEWAL
+
+    def _renew(self) -> None:
+        began = time.monotonic()
+        other = self._presence.claim(self._holder)
+        if other != self._other:
+            if other:
+                self._log.failure("another agent holds the lease of this site", holder=other)
+            self._other = other
+            self._nudge()
+        if not other:
+            # What counts is when it was asked for, not when the answer came.
+            self._renewed = self._clock.monotonic() - (time.monotonic() - began)
+
+
+def _declared(revision: SiteRevision) -> DeclaredFacts | None:
+    manifest = revision.manifest
+    if not manifest.get("spec"):
+        return None  # stored by a version that did not keep it
+    return DeclaredFacts.of(manifest["spec"])
+
+
+def _sentence(type_: EventType, data: Mapping[str, Any]) -> str:
+    """Return what an event says, for people."""
+    commit = str(data.get("commit") or "")[:12]
+    match type_:
+        case EventType.SYNC_APPLIED:
+            counts = ", ".join(f"{number} {action}" for action, number in data["counts"].items() if number)
+            return f"applied {commit} ({counts or 'nothing to change'})"
+        case EventType.SYNC_DENIED:
+            first = (data.get("reasons") or [{}])[0]
+            return f"refused {commit}: {first.get('message', '')} ({data.get('count', 1)} reasons)"
+        case EventType.SYNC_HELD:
+            first = (data.get("holds") or [{}])[0]
+            return f"held {commit}: {first.get('message', '')}. {first.get('hint', '')}".rstrip(". ")
+        case EventType.SYNC_ROLLED_BACK:
+            return f"{commit} failed, back to {str(data.get('to'))[:12]}: {data.get('message', '')}"
+        case EventType.DRIFT_DETECTED:
+            names = ", ".join(str(row["resource"]) for row in (data.get("changes") or ())[:5])
+            return f"changed by somebody else: {names}"
+        case EventType.FACTS_DIFFER:
+            return "; ".join(data.get("differences") or ())
+        case _:
+            return str(data.get("message") or commit or type_.value)

@@ -1,0 +1,78 @@
+"""What an agent is to the people at its cluster: status, events, wishes, and the claim to be the only one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from reconciler.model.facts import LiveFacts
+
+__all__ = ["Presence", "Wishes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What people at the cluster ask of the agent, by annotations on the site's object.
+
+    Attributes:
+        suspended: Whether the site is to be left alone (`wayside.dev/suspend`).
+        requested_at: The newest `reconcile.wayside.dev/requestedAt`, any text, or "".
+        generation: The generation of the object's spec.
+    """
+
+    suspended: bool = False
+    requested_at: str = ""
+    generation: int = 0
+
+
+class Presence(Protocol):
+    """One site's object in its cluster, and what belongs to it. Used by one thread, but for the lease."""
+
+    def wishes(self) -> Wishes:
+        """Return what is asked of the agent now.
+
+        Raises:
+            TargetError: It cannot be read.
+        """
+
+    def publish(
+        self, spec: Mapping[str, Any] | None, labels: Mapping[str, str], status: Mapping[str, Any]
+    ) -> None:
+        """Write the site's facts and status; no request where they are written already.
+
+        Args:
+            spec: The site's facts; None leaves them as they are, and makes no object for the status alone.
+            labels: The site's labels.
+            status: Conditions and all else, without the generation that it is about.
+
+        Raises:
+            TargetError: They cannot be written.
+        """
+
+    def tell(self, reason: str, message: str, *, warning: bool) -> None:
+        """Write an Event about the site.
+
+        Raises:
+            TargetError: It cannot be written.
+        """
+
+    def facts(self) -> LiveFacts:
+        """Return what the cluster really is.
+
+        Raises:
+            TargetError: It cannot be asked.
+        """
+
+    def claim(self, holder: str) -> str:
+        """Take or renew the lease of the site, and return "" or who else holds it.
+
+        Raises:
+            TargetError: It cannot be asked.
+        """
+
+    def give_up(self, holder: str) -> None:
+        """Release the lease, so that the next agent need not wait."""
+
+    def follow_wishes(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call `changed` from another thread whenever the site's object changes; return what ends it."""

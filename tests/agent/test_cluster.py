@@ -1,0 +1,192 @@
+"""What people at a site's cluster see of the agent, and what they can ask of it: on a real API server."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.agent.status import read_status
+from tests.agent.rig import Rig, config_map, eventually, stop
+from tests.cluster.cluster import Cluster, KubectlFailed
+
+pytestmark = pytest.mark.slow
+
+_NODE = {"name": "node-0", "architecture": "linux/amd64", "allocatable": {"cpu": "4", "memory": "4Gi"}}
+
+
+class Bench(Rig):
+    """A site of a name of its own on the shared cluster."""
+
+    def __init__(self, folder: Path, cluster: Cluster, namespace: str) -> None:
+        super().__init__(folder, site=f"site-{secrets.token_hex(4)}")
+        self.cluster = cluster
+        self.namespace = namespace
+        self.target = f"kubeconfig:{cluster.kubeconfig}"
+
+    def push(self, values: dict[str, str], **site: Any) -> str:
+        objects = [config_map(*item, namespace=self.namespace) for item in values.items()]
+        return self.repository.commit(objects, site=site)
+
+    def live(self) -> dict[str, str]:
+        answer = self.cluster.request("GET", f"/api/v1/namespaces/{self.namespace}/configmaps")
+        values = {item["metadata"]["name"]: item["data"].get("value", "") for item in answer["items"]}
+        values.pop("kube-root-ca.crt", None)
+        return values
+
+    def site_object(self) -> dict[str, Any]:
+        path = f"/apis/wayside.dev/v1alpha1/namespaces/wayside-system/sites/{self.site}"
+        answer: dict[str, Any] = self.cluster.request("GET", path)
+        return answer
+
+    def conditions(self) -> dict[str, tuple[str, str]]:
+        rows = self.site_object().get("status", {}).get("conditions", [])
+        return {row["type"]: (row["status"], row["reason"]) for row in rows}
+
+    def kubectl(self, *arguments: str) -> str:
+        return self.cluster.kubectl("-n", "wayside-system", *arguments)
+
+    def events_there(self) -> list[tuple[str, str]]:
+        query = {"fieldSelector": f"involvedObject.kind=Site,involvedObject.name={self.site}"}
+        answer = self.cluster.request("GET", "/api/v1/namespaces/wayside-system/events", query=query)
+        return [(item["reason"], item["message"]) for item in answer["items"]]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, control_plane: Cluster, namespace: str) -> Bench:
+    return Bench(tmp_path, control_plane, namespace)
+
+
+def test_the_site_object_tells_revisions_conditions_and_the_last_syncs_with_their_digests(
+    bench: Bench,
+) -> None:
+    spec = {"platform": "k3s", "kubernetesVersion": "1.36", "nodes": [_NODE]}
+    facts = {"labels": {"region": "r3"}, "spec": spec}
+    first = bench.push({"a": "1", "b": "1"}, manifest=facts)
+    assert bench.once(target=bench.target) == 0, bench.told()
+    live = bench.site_object()
+    status = live["status"]
+    assert live["spec"] == facts["spec"]
+    assert live["metadata"]["labels"]["region"] == "r3"
+    assert (status["lastAppliedRevision"], status["lastAttemptedRevision"]) == (first, first)
+    assert status["inventory"] == {"count": 2}
+    assert bench.conditions()["Ready"] == ("True", "Applied")
+    assert status["observedGeneration"] == live["metadata"]["generation"]
+    assert status["syncs"][0]["digests"] == {
+        "inputs": "sha256:i",
+        "rules": "sha256:r",
+        "verdict": "sha256:v",
+    }
+    bad = bench.push({"a": "2"}, deny=["needs 8Gi, the site has 4Gi"])
+    assert bench.once(target=bench.target) == 1
+    conditions = bench.conditions()
+    assert (conditions["Ready"], conditions["Stalled"]) == (("False", "Denied"), ("True", "Denied"))
+    for turn in range(6):
+        bench.push({"a": str(turn)})
+        assert bench.once(target=bench.target) == 0, bench.told()
+    status = bench.site_object()["status"]
+    assert [sync["result"] for sync in status["syncs"]] == ["applied"] * 5
+    assert bad not in {sync["revision"] for sync in status["syncs"]}
+    reasons = [reason for reason, _ in bench.events_there()]
+    assert reasons.count("Applied") == 7
+    assert reasons.count("Denied") == 1
+    assert any("8Gi" in message for reason, message in bench.events_there() if reason == "Denied")
+
+
+def test_kubectl_waits_for_a_site_and_prints_it_in_a_row(bench: Bench) -> None:
+    head = bench.push({"a": "1"})
+    assert bench.once(target=bench.target) == 0, bench.told()
+    bench.kubectl("wait", "--for=condition=Ready", f"site/{bench.site}", "--timeout=5s")
+    row = bench.kubectl("get", "site", bench.site, "--no-headers").split()
+    assert row[:4] == [bench.site, "True", "Ready", "Applied"]
+    assert head in row
+    described = bench.kubectl("describe", "site", bench.site)
+    assert "applied" in described
+
+
+def test_an_annotation_syncs_now_and_another_leaves_the_site_alone(bench: Bench) -> None:
+    bench.push({"a": "1"})
+    agent = bench.start("--interval", "3600", "--drift-interval", "3600", target=bench.target)
+    try:
+        eventually(lambda: bench.live() == {"a": "1"}, what="the first sync")
+        eventually(lambda: "Ready" in bench.conditions(), what="the first status")
+        bench.kubectl("annotate", "site", bench.site, "wayside.dev/suspend=true")
+        eventually(
+            lambda: bench.conditions().get("Ready", ("", ""))[1] == "SuspendedHere", what="the suspension"
+        )
+        bench.push({"a": "2"})
+        bench.cluster.kubectl("-n", bench.namespace, "delete", "configmap", "a")
+        bench.kubectl("annotate", "site", bench.site, "reconcile.wayside.dev/requestedAt=one")
+        eventually(
+            lambda: bench.site_object()["status"].get("lastHandledReconcileAt") == "one", what="an answer"
+        )
+        assert bench.live() == {}
+        bench.kubectl("annotate", "site", bench.site, "wayside.dev/suspend-")
+        eventually(lambda: bench.live() == {"a": "2"}, what="the sync after the suspension")
+        eventually(lambda: bench.conditions()["Ready"] == ("True", "Applied"), what="the status")
+        bench.cluster.kubectl("-n", bench.namespace, "delete", "configmap", "a")
+        bench.kubectl("annotate", "--overwrite", "site", bench.site, "reconcile.wayside.dev/requestedAt=two")
+        eventually(lambda: bench.live() == {"a": "2"}, what="the sync that was asked for")
+    finally:
+        assert stop(agent) == 0
+
+
+def test_a_second_agent_changes_nothing_while_the_first_one_lives_and_takes_over_when_it_ends(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.push({"a": "1"})
+    agent = bench.start("--interval", "3600", target=bench.target)
+    try:
+        eventually(lambda: bench.live() == {"a": "1"}, what="the first sync")
+        lease = bench.kubectl("get", "lease", f"wayside-{bench.site}", "-o", "jsonpath={.spec}")
+        assert json.loads(lease)["leaseDurationSeconds"] == 180
+        bench.cluster.kubectl("-n", bench.namespace, "delete", "configmap", "a")
+        other = tmp_path / "other"
+        assert bench.once("--state", str(other), target=bench.target) == 2
+        assert "another agent holds the lease" in read_status(other).message
+    finally:
+        assert stop(agent) == 0
+    assert bench.once("--state", str(other), target=bench.target) == 0, bench.told()[-2000:]
+    assert bench.live() == {"a": "1"}
+
+
+def test_a_site_that_is_not_what_it_declares_says_so(bench: Bench, control_plane: Cluster) -> None:
+    name = control_plane.add_node(f"box-{secrets.token_hex(3)}", architecture="linux/arm64", memory="2Gi")
+    try:
+        nodes = [{**_NODE, "name": name}]
+        spec = {
+            "platform": "k3s",
+            "kubernetesVersion": "1.20",
+            "nodes": nodes,
+            "storageClasses": ["fast-one"],
+        }
+        bench.push({"a": "1"}, manifest={"spec": spec})
+        assert bench.once(target=bench.target) == 0, bench.told()
+        told = "\n".join(bench.site_object()["status"]["factDifferences"])
+        assert f"node {name}: architecture: declared linux/amd64, the node is linux/arm64" in told
+        assert f"node {name}: allocatable memory: declared 4Gi, the node has 2Gi" in told
+        assert "kubernetesVersion: declared 1.20, the API server is 1.36" in told
+        assert "storageClass fast-one: declared, but the cluster has none" in told
+        assert bench.conditions()["FactsMatch"] == ("False", "NotAsDeclared")
+        assert bench.types().count("facts.differ") == 1
+        assert bench.once(target=bench.target) == 0
+        assert bench.types().count("facts.differ") == 1
+    finally:
+        control_plane.delete_node(name)
+
+
+def test_an_agent_that_is_gone_leaves_its_lease_to_the_next_one_at_once(
+    bench: Bench, control_plane: Cluster
+) -> None:
+    bench.push({"a": "1"})
+    assert bench.once(target=bench.target) == 0, bench.told()
+    held: Callable[[], str] = lambda: bench.kubectl(  # noqa: E731 - one look
+        "get", "lease", f"wayside-{bench.site}", "-o", "jsonpath={.spec.holderIdentity}"
+    )
+    assert held() == ""
+    with pytest.raises(KubectlFailed):
+        control_plane.kubectl("-n", "wayside-system", "get", "lease", "wayside-nobody")
