@@ -14,7 +14,7 @@ from reconciler.documents.tree import FileTree
 from reconciler.errors import UsageError
 from reconciler.fleet.loading import load_fleet
 from reconciler.model.finding import Finding, NotChecked
-from reconciler.model.fleet import Fleet
+from reconciler.model.fleet import Fleet, Waiver
 from reconciler.model.site import Site
 from reconciler.pipeline.evaluate import evaluate_site
 from reconciler.pipeline.rulebook import Rulebook
@@ -22,7 +22,8 @@ from reconciler.pipeline.schemas import SchemaBook
 from reconciler.pipeline.weakening import RuleState, weakenings
 from reconciler.render import Renderer
 from reconciler.report.document import CheckReport, SiteResult
-from reconciler.report.merge import merge_findings, merge_not_checked
+from reconciler.report.merge import merge_findings, merge_not_checked, waiver_uses
+from reconciler.rules.waivers import waiver_findings
 
 __all__ = ["CheckSettings", "check_fleet"]
 
@@ -58,6 +59,7 @@ class _Share:
     results: list[SiteResult]
     findings: list[Finding]
     not_checked: list[NotChecked]
+    waived: list[tuple[str, Waiver]]
 
 
 def check_fleet(
@@ -103,9 +105,19 @@ def check_fleet(
         before_fork()
     shares = _spread(work, sites, processes)
     missed = [SiteResult(name, None) for name in broken if not settings.sites or name in settings.sites]
+    waived = [item for share in shares for item in share.waived]
+    # Only a look at all sites can tell that a waiver is needed nowhere.
+    whole = not settings.sites and not missed and all(r.verdict for share in shares for r in share.results)
+    findings += waiver_findings(
+        load.fleet.rules.waivers,
+        [waiver for _, waiver in waived] if whole else None,
+        at=settings.at,
+        fleet_at=load.fleet.at,
+    )
     return CheckReport(
         revision=settings.revision,
         base=settings.base,
+        waived=waiver_uses(waived),
         sites=sorted(
             [*missed, *(result for share in shares for result in share.results)],
             key=lambda result: result.name,
@@ -149,7 +161,7 @@ def _work(
     at: datetime.datetime,
 ) -> _Share:
     renderer = Renderer(tree)
-    share = _Share([], [], [])
+    share = _Share([], [], [], [])
     for site in sites:
         found = evaluate_site(
             site=site, tree=tree, renderer=renderer, rulebook=rulebook, schemas=schemas, at=at
@@ -158,6 +170,8 @@ def _work(
         share.results.append(SiteResult(site.name, found.verdict, count, allowed=found.allowed))
         share.findings.extend(found.findings)
         share.not_checked.extend(found.not_checked)
+        if found.verdict is not None:
+            share.waived.extend((site.name, item.waiver) for item in found.verdict.waived)
     return share
 
 

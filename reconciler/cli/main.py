@@ -39,7 +39,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("init", "reconciler.cli.commands.init", "make a new fleet repository from the template"),
     Command("check", "reconciler.cli.commands.check", "check every site of a fleet: will it run there?"),
     Command("render", "reconciler.cli.commands.render", "print what an overlay, or a site, renders to"),
-    Command("explain", "reconciler.cli.commands.explain", "explain a rule"),
+    Command("explain", "reconciler.cli.commands.explain", "explain a rule, or what uses a site's resources"),
     Command("test", "reconciler.cli.commands.test", "run the tests of rules"),
     Command("eval", "reconciler.cli.commands.eval", "evaluate a CEL expression on an object"),
     Command("admit", "reconciler.cli.commands.admit", "try admission policies on one object"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["BudgetUse", "Consumer", "NodeRoom", "PodsWithoutRoom", "SiteExplanation"]
+__all__ = ["BudgetUse", "Consumer", "NodeRoom", "PodsWithoutRoom", "RoomFor", "SiteExplanation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class BudgetUse:
         resource: `cpu`, `memory` or `ephemeral-storage`.
         asked: By all workloads together.
         budget: What the site gives, or "" where it says nothing.
+        left: What of it nobody asks for yet, or "".
         declared: Whether the site sets a budget; otherwise the nodes' sum stands in.
         percent: Of the budget that is asked for; -1 where there is none.
         consumers: The biggest first.
@@ -45,6 +46,7 @@ class BudgetUse:
     declared: bool
     percent: int
     consumers: tuple[Consumer, ...]
+    left: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,21 @@ class NodeRoom:
     name: str
     pods: tuple[tuple[str, int], ...]
     free: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RoomFor:
+    """How many more pods of a workload would still fit, if nothing else were added.
+
+    Attributes:
+        workload: `Kind.group/namespace/name`.
+        pods: How many.
+        bound: What ends first: `memory of the budget`, `cpu of the nodes` ...
+    """
+
+    workload: str
+    pods: int
+    bound: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +102,4 @@ class SiteExplanation:
     budgets: tuple[BudgetUse, ...]
     nodes: tuple[NodeRoom, ...]
     without_room: tuple[PodsWithoutRoom, ...]
+    room_for: tuple[RoomFor, ...] = ()

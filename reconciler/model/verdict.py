@@ -5,8 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.model.finding import NotChecked, Violation
+from reconciler.model.fleet import Waiver
 
-__all__ = ["Verdict"]
+__all__ = ["Verdict", "Waived"]
+
+
+@dataclass(frozen=True, slots=True)
+class Waived:
+    """A violation that is not held against a site, and the waiver that says so."""
+
+    violation: Violation
+    waiver: Waiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +30,7 @@ class Verdict:
         inputs_digest: `sha256:...` over the desired set, as rules saw it, and the site's facts.
         rules_digest: `sha256:...` over rules, parameters, waivers, engine and version.
         verdict_digest: `sha256:...` over the two above and the outcome.
+        waived: What the fleet accepts, with the waivers; not part of the outcome.
     """
 
     site: str
@@ -30,3 +40,4 @@ class Verdict:
     inputs_digest: str
     rules_digest: str
     verdict_digest: str
+    waived: tuple[Waived, ...] = ()

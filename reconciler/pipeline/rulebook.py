@@ -22,6 +22,7 @@ from reconciler.rules.admission.pack import AdmissionPack, is_admission
 from reconciler.rules.builtin import PREFIX, builtin_documents, read_builtin
 from reconciler.rules.defaults import Defaulter
 from reconciler.rules.pack import RulePack
+from reconciler.rules.waivers import apply_waivers
 
 __all__ = ["Rulebook", "policy_documents"]
 
@@ -121,13 +122,19 @@ class Rulebook:
             defaulter = self._defaulters[site.kubernetes_version] = Defaulter(site.kubernetes_version)
         seen = tuple(defaulter.apply(resource) for resource in desired.resources)
         review = self.pack.review(site, seen, fleet=self.fleet, lock=self.lock, at=at)
-        violations = [*desired.violations, *review.violations]
+        # Waivers hold for whatever is found, not only for what the site rules say.
+        waivers = self.fleet.rules.waivers
+        built, waived = apply_waivers(desired.violations, waivers, site=site.name, at=at)
+        violations = [*built, *review.violations]
+        waived += review.waived
         not_checked = list(review.not_checked)
         rules_digest = self.pack.digest
         admission = self._admission.get(site.kubernetes_version)
         if admission is not None:
             answer = admission.review(seen, params=(*self._params, site.manifest), user_info=_AGENT)
-            violations += answer.violations
+            counted, more = apply_waivers(answer.violations, waivers, site=site.name, at=at)
+            violations += counted
+            waived += more
             not_checked += answer.not_checked
             rules_digest = digest_value([rules_digest, admission.digest])
         allowed = not any(violation.severity.at_least(self.fleet.rules.fail_on) for violation in violations)
@@ -143,6 +150,7 @@ class Rulebook:
             inputs_digest=inputs,
             rules_digest=rules_digest,
             verdict_digest=digest_value([inputs, rules_digest, allowed, outcome]),
+            waived=tuple(waived),
         )
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from reconciler.model.fieldpath import format_field_path
 from reconciler.model.finding import Finding, NotChecked, Severity
+from reconciler.model.fleet import Waiver
 from reconciler.model.resource import ResourceId
 from reconciler.model.verdict import Verdict
 
-__all__ = ["CheckReport", "SiteResult", "to_json"]
+__all__ = ["CheckReport", "SiteResult", "WaiverUse", "to_json"]
 
 API_VERSION = "wayside.dev/v1alpha1"
 
@@ -42,6 +43,15 @@ class SiteResult:
 
 
 @dataclass(frozen=True, slots=True)
+class WaiverUse:
+    """A waiver that was needed: for how many violations, and at which sites."""
+
+    waiver: Waiver
+    violations: int
+    sites: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CheckReport:
     """Everything that one check found.
 
@@ -51,6 +61,7 @@ class CheckReport:
         sites: In order of name.
         findings: In the order of `Finding.order`, one per cause.
         not_checked: What could not be judged here.
+        waived: What was found and is accepted, by waiver.
         seconds: How long the check took; not part of the JSON document, which is deterministic.
     """
 
@@ -59,6 +70,7 @@ class CheckReport:
     sites: Sequence[SiteResult]
     findings: Sequence[Finding]
     not_checked: Sequence[NotChecked] = ()
+    waived: Sequence[WaiverUse] = ()
     seconds: float = field(default=0.0, compare=False)
 
     def count(self, severity: Severity) -> int:
@@ -138,6 +150,16 @@ def to_document(report: CheckReport) -> Mapping[str, Any]:
                 "sites": list(item.sites),
             }
             for item in report.not_checked
+        ],
+        "waived": [
+            {
+                "rule": use.waiver.rule,
+                "reason": use.waiver.reason,
+                "expires": use.waiver.expires.isoformat(),
+                "violations": use.violations,
+                "sites": list(use.sites),
+            }
+            for use in report.waived
         ],
     }
 

@@ -29,6 +29,12 @@ def format_explanation(explanation: SiteExplanation, *, ink: Ink) -> str:
         lines += [*_budget(budget, ink), ""]
     for node in explanation.nodes:
         lines += [*_node(node, ink), ""]
+    if explanation.room_for:
+        lines.append(ink.strong("what would still fit, of one workload alone:"))
+        lines += _table(
+            [(r.workload, f"{r.pods} more", f"until {r.bound} ends") for r in explanation.room_for]
+        )
+        lines.append("")
     for item in explanation.without_room:
         lines.append(f"{ink.error('no room')} for {item.pods} of {ink.strong(item.workload)}: {item.reason}")
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -37,7 +43,9 @@ def format_explanation(explanation: SiteExplanation, *, ink: Ink) -> str:
 def _budget(budget: BudgetUse, ink: Ink) -> Iterator[str]:
     of = {True: "budget", False: "nodes"}[budget.declared]
     limit = f" of {budget.budget} ({of})" if budget.budget else ", the site does not say how much there is"
-    text = f"{budget.asked}{limit}" + (f", {budget.percent}%" if budget.percent >= 0 else "")
+    text = f"{budget.asked}{limit}"
+    if budget.percent >= 0:
+        text += f", {budget.percent}%, {budget.left} left"
     yield f"{ink.strong(budget.resource)}: {ink.error(text) if budget.percent > 100 else text}"
     rows = [
         (c.workload, f"{c.pods} x {c.each}", c.total, f"{c.share}%" if c.share >= 0 else "")

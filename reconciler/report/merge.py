@@ -6,8 +6,10 @@ import dataclasses
 from collections.abc import Iterable
 
 from reconciler.model.finding import Finding, NotChecked
+from reconciler.model.fleet import Waiver
+from reconciler.report.document import WaiverUse
 
-__all__ = ["merge_findings", "merge_not_checked"]
+__all__ = ["merge_findings", "merge_not_checked", "waiver_uses"]
 
 
 def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -52,3 +54,16 @@ def merge_not_checked(items: Iterable[NotChecked]) -> tuple[NotChecked, ...]:
         dataclasses.replace(first[cause], sites=tuple(sorted(sites))) for cause, sites in groups.items()
     ]
     return tuple(sorted(merged, key=lambda item: (item.rule, item.reason, str(item.resource or ""))))
+
+
+def waiver_uses(waived: Iterable[tuple[str, Waiver]]) -> tuple[WaiverUse, ...]:
+    """Count what each waiver was needed for, in a fixed order.
+
+    Args:
+        waived: The site's name and the waiver, once for each violation that is accepted.
+    """
+    found: dict[Waiver, list[str]] = {}
+    for site, waiver in waived:
+        found.setdefault(waiver, []).append(site)
+    uses = [WaiverUse(waiver, len(sites), tuple(sorted(set(sites)))) for waiver, sites in found.items()]
+    return tuple(sorted(uses, key=lambda use: (use.waiver.rule, use.waiver.expires, use.sites)))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from reconciler.model.fieldpath import format_field_path
 from reconciler.model.finding import Finding, NotChecked, Severity
 from reconciler.model.location import Location
-from reconciler.report.document import CheckReport
+from reconciler.report.document import CheckReport, WaiverUse
 from reconciler.report.ink import Ink
 
 __all__ = ["LineReader", "finding_lines", "format_report"]
@@ -38,6 +38,7 @@ def format_report(
         lines.extend(finding_lines(finding, read_line, ink))
         lines.append("")
     lines.extend(_not_checked_lines(report.not_checked, ink, verbose=verbose))
+    lines.extend(_waived_lines(report.waived, ink))
     lines.append(_summary(report, ink, threshold))
     return "\n".join(lines) + "\n"
 
@@ -120,6 +121,17 @@ def _not_checked_lines(items: Sequence[NotChecked], ink: Ink, *, verbose: bool) 
             where = f" ({_sites(item.sites)})" if item.sites else ""
             yield f"  {subject}: {item.rule}{where}"
     yield ""
+
+
+def _waived_lines(uses: Sequence[WaiverUse], ink: Ink) -> Iterator[str]:
+    for use in uses:
+        head = ink.info("waived") + f"[{use.waiver.rule}]"
+        yield (
+            f"{head}: {_plural(use.violations, 'violation')} at {_plural(len(use.sites), 'site')} "
+            f"until {use.waiver.expires}: {use.waiver.reason}"
+        )
+    if uses:
+        yield ""
 
 
 def _summary(report: CheckReport, ink: Ink, threshold: Severity) -> str:

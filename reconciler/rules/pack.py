@@ -20,6 +20,7 @@ from reconciler.model.location import Location
 from reconciler.model.lock import ImagesLock
 from reconciler.model.resource import Resource
 from reconciler.model.site import Site
+from reconciler.model.verdict import Waived
 from reconciler.rules.catalogue import CHECKS
 from reconciler.rules.cel import default_engine
 from reconciler.rules.compiling import RuleCompiler
@@ -30,7 +31,7 @@ from reconciler.rules.judge import CompiledRule, Outcome, judge
 from reconciler.rules.parsing import parse_policy
 from reconciler.rules.policy import KIND, SitePolicy
 from reconciler.rules.subjects import SiteSubjects, SubjectMemo, plain
-from reconciler.rules.waivers import Waived, apply_waivers
+from reconciler.rules.waivers import apply_waivers
 
 __all__ = ["FACTS_RULE", "WORKLOADS_RULE", "RulePack", "RuleReview"]
 

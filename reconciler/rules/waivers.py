@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from reconciler.model.finding import Finding, Severity, Violation
 from reconciler.model.fleet import Waiver
 from reconciler.model.location import Location
 from reconciler.model.resource import ResourceId
+from reconciler.model.verdict import Waived
 
-__all__ = ["Waived", "apply_waivers", "waiver_findings"]
-
-
-@dataclass(frozen=True, slots=True)
-class Waived:
-    """A violation that is not held against a site, and the waiver that says so."""
-
-    violation: Violation
-    waiver: Waiver
+__all__ = ["apply_waivers", "waiver_findings"]
 
 
 def apply_waivers(
@@ -63,18 +55,19 @@ def _covers(waiver: Waiver, resource: ResourceId | None) -> bool:
 
 
 def waiver_findings(
-    waivers: Sequence[Waiver], used: Iterable[Waived], *, at: datetime.datetime, fleet_at: Location
+    waivers: Sequence[Waiver], used: Iterable[Waiver] | None, *, at: datetime.datetime, fleet_at: Location
 ) -> tuple[Finding, ...]:
     """Report waivers that have expired, and those that fit no violation of any site.
 
     Args:
         waivers: The fleet's waivers.
-        used: What was waived at all sites; only then can it be said that a waiver is not used.
+        used: The waivers that were needed at all sites, or None where not all were judged: then nobody knows
+            whether a waiver is needed.
         at: The commit's time.
         fleet_at: Where a waiver is shown whose place is not known.
     """
     today = at.astimezone(datetime.UTC).date()
-    fitting = {id(item.waiver) for item in used}
+    fitting = None if used is None else set(used)
     found = []
     for waiver in waivers:
         where = f"of {waiver.rule}"
@@ -86,7 +79,7 @@ def waiver_findings(
         if waiver.expires < today:
             rule, message = "waiver-expired", f"the waiver {where} ended on {waiver.expires}"
             hint = "remove it, or renew it with a reason"
-        elif id(waiver) not in fitting:
+        elif fitting is not None and waiver not in fitting:
             rule, message = "waiver-unused", f"the waiver {where} fits no violation"
             hint = "remove it, or mend its rule, sites or resources"
         else:

@@ -384,3 +384,42 @@ def test_a_kind_without_a_schema_is_said_once(tmp_path: Path, capsys: pytest.Cap
     )
     assert check(tmp_path) == 0
     assert capsys.readouterr().out.count("not checked[schema]") == 1
+
+
+def _waiver(rule: str, expires: str, site: str) -> str:
+    return f"{{rule: {rule}, reason: a bigger box is ordered, expires: {expires}, sites: [{site}]}}"
+
+
+def test_waivers_that_are_used_unused_and_expired_are_each_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waivers = [
+        _waiver("memory-budget", "2999-01-01", "market"),
+        _waiver("memory-budget", "2999-01-01", "harbour"),
+        _waiver("memory-budget", "2020-01-01", "market"),
+    ]
+    fleet = FILES["fleet.yaml"] + "spec:\n  rules:\n    waivers:\n"
+    fleet += "".join(f"      - {waiver}\n" for waiver in waivers)
+    root = write_fleet(tmp_path, {**POOR, "fleet.yaml": fleet})
+
+    assert check(root) == 0
+    shown = capsys.readouterr().out
+    assert "waived[memory-budget]: 1 violation at 1 site until 2999-01-01: a bigger box is ordered" in shown
+    assert "warning[waiver-unused]: the waiver of memory-budget for harbour fits no violation" in shown
+    assert "fleet.yaml:8:" in shown
+    assert "warning[waiver-expired]: the waiver of memory-budget for market ended on 2020-01-01" in shown
+    assert "fleet.yaml:9:" in shown
+
+    check(root, "--format", "json")
+    [waived] = json.loads(capsys.readouterr().out)["waived"]
+    assert (waived["rule"], waived["violations"], waived["sites"]) == ("memory-budget", 1, ["market"])
+
+
+def test_a_look_at_one_site_does_not_call_a_waiver_unused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waivers = "spec: {rules: {waivers: [" + _waiver("memory-budget", "2999-01-01", "market") + "]}}\n"
+    root = write_fleet(tmp_path, {**POOR, "fleet.yaml": FILES["fleet.yaml"] + waivers})
+
+    assert check(root, "--site", "harbour") == 0
+    assert "waiver-unused" not in capsys.readouterr().out

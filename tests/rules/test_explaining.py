@@ -49,7 +49,7 @@ def test_budgets_name_who_asks_and_nodes_what_would_still_fit() -> None:
         "cpu: 0, the site does not say how much there is\n"
         "  nothing\n"
         "\n"
-        "memory: 768Mi of 1Gi (budget), 75%\n"
+        "memory: 768Mi of 1Gi (budget), 75%, 256Mi left\n"
         "  Deployment.apps/shop/db   1 x 512Mi  512Mi  50%\n"
         "  Deployment.apps/shop/web  2 x 128Mi  256Mi  25%\n"
         "\n"
@@ -59,6 +59,10 @@ def test_budgets_name_who_asks_and_nodes_what_would_still_fit() -> None:
         "node box: still free: memory 1280Mi, pods 107\n"
         "  Deployment.apps/shop/web  2 pods\n"
         "  Deployment.apps/shop/db    1 pod\n"
+        "\n"
+        "what would still fit, of one workload alone:\n"
+        "  Deployment.apps/shop/web  2 more  until memory of the budget ends\n"
+        "  Deployment.apps/shop/db   0 more  until memory of the budget ends\n"
     )
 
 

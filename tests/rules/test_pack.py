@@ -320,7 +320,10 @@ def test_waivers_that_are_expired_or_fit_nothing_are_reported_and_used_ones_are_
     unused = waiver(sites=("south-*",))
     loaded = pack(rule(), settings=RuleSettings(waivers=(used, expired, unused)))
     found = waiver_findings(
-        (used, expired, unused), review(loaded).waived, at=NOW, fleet_at=Location("fleet.yaml")
+        (used, expired, unused),
+        [w.waiver for w in review(loaded).waived],
+        at=NOW,
+        fleet_at=Location("fleet.yaml"),
     )
 
     assert [(f.rule, f.message, f.location) for f in found] == [
