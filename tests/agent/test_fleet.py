@@ -7,6 +7,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -170,15 +171,29 @@ def test_a_fleet_that_wants_newer_agents_holds_this_one(fleet: Fleet) -> None:
     assert (status.state, status.reason) == ("Held", "AgentVersion")
 
 
+@pytest.fixture
+def kiosk(control_plane: Cluster) -> Iterator[Callable[[str], None]]:
+    """Call it for a node like the one at the kiosk; it and the site's namespace are gone afterwards."""
+    names: list[str] = []
+
+    def add(name: str) -> None:
+        names.append(control_plane.add_node(name, architecture="linux/arm/v7", memory="2Gi"))
+
+    yield add
+    control_plane.delete_namespace("shop")
+    for name in names:
+        control_plane.delete_node(name)
+
+
 @pytest.mark.slow
 def test_a_real_cluster_becomes_ready_and_another_sync_writes_nothing(
-    fleet: Fleet, control_plane: Cluster
+    fleet: Fleet, control_plane: Cluster, kiosk: Callable[[str], None]
 ) -> None:
     site = "bremen-kiosk"
     # This cluster has nobody who makes volumes.
     fleet.replace("sites/bremen-kiosk/kustomization.yaml", "  - ../../bases/mqtt\n", "")
     fleet.commit("No broker")
-    control_plane.add_node(f"kiosk-{secrets.token_hex(4)}", architecture="linux/arm/v7", memory="2Gi")
+    kiosk(f"kiosk-{secrets.token_hex(4)}")
     target = f"kubeconfig:{control_plane.kubeconfig}"
     done = fleet.sync(site, target)
     assert done.returncode == 0, done.stderr

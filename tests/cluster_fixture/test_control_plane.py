@@ -15,7 +15,7 @@ from tests.cluster.pki import CertificateAuthority
 from tests.cluster.process import wait_until
 
 
-def deployment(name: str, *, architecture: str) -> str:
+def deployment(name: str, *, architecture: str, node: str = "") -> str:
     labels = {"app": name}
     container = {
         "name": "app",
@@ -24,7 +24,10 @@ def deployment(name: str, *, architecture: str) -> str:
     }
     template = {
         "metadata": {"labels": labels},
-        "spec": {"nodeSelector": {"kubernetes.io/arch": architecture}, "containers": [container]},
+        "spec": {
+            "nodeSelector": {"kubernetes.io/arch": architecture, **({"box": node} if node else {})},
+            "containers": [container],
+        },
     }
     return json.dumps(
         {
@@ -39,10 +42,13 @@ def deployment(name: str, *, architecture: str) -> str:
 def test_a_deployment_becomes_available_on_a_node_of_the_chosen_architecture(
     control_plane: Cluster, namespace: str
 ) -> None:
-    node = control_plane.add_node(f"{namespace}-pi", architecture="linux/arm/v7", memory="1Gi")
+    node = control_plane.add_node(
+        f"{namespace}-pi", architecture="linux/arm/v7", memory="1Gi", labels={"box": namespace}
+    )
     try:
         control_plane.kubectl(
-            "apply", "-n", namespace, "-f", "-", input=deployment("app", architecture="arm")
+            *("apply", "-n", namespace, "-f", "-"),
+            input=deployment("app", architecture="arm", node=namespace),
         )
         control_plane.kubectl(
             "wait", "-n", namespace, "--for=condition=Available", "deployment/app", "--timeout=60s"

@@ -18,6 +18,11 @@ from tests.cluster.process import Process, free_port, loopback_environment, wait
 ROOT = Path(__file__).parents[2]
 
 
+def heed_interrupts() -> None:
+    """Undo what a shell does to jobs in the background: they begin with SIGINT ignored, and pass that on."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @contextmanager
 def pytest_run(tmp_path: Path, body: str, **env: str) -> Iterator[subprocess.Popen[str]]:
     """A test run of its own over one file, with our fixtures."""
@@ -34,6 +39,7 @@ def pytest_run(tmp_path: Path, body: str, **env: str) -> Iterator[subprocess.Pop
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        preexec_fn=heed_interrupts,  # noqa: PLW1509 - it only sets a signal's handler
     ) as run:
         try:
             yield run
