@@ -9,6 +9,7 @@ import selectors
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +22,8 @@ __all__ = ["GitTree"]
 _LINK, _SUBMODULE = "120000", "160000"
 _MOST_LINKS = 40
 _CHUNK = 1 << 16
+_IN_CI = "in CI, clone with its history (GitHub fetch-depth: 0, GitLab GIT_DEPTH: 0)"
+_UNSHALLOW = f"git fetch --unshallow; {_IN_CI}"
 
 
 class GitTree:
@@ -34,6 +37,7 @@ class GitTree:
         directory: The directory of the repository that is the tree's root; "" for its top.
         limit: The most bytes of one file.
         timeout: Seconds that one answer of git may take.
+        listed: False for a revision of which no files are read.
 
     Raises:
         SourceError: There is no such repository or revision, or git does not work.
@@ -47,6 +51,7 @@ class GitTree:
         directory: str = "",
         limit: int = MAX_FILE_BYTES,
         timeout: float = 60.0,
+        listed: bool = True,
     ) -> None:
         self._repository = repository
         self._limit = limit
@@ -57,7 +62,8 @@ class GitTree:
         self._names: dict[str, set[str]] = {"": set()}
         self._targets: dict[str, str] = {}
         self.commit = self._resolve_revision(revision)
-        self._list_files(normalize("", directory))
+        if listed:
+            self._list_files(normalize("", directory))
 
     def __enter__(self) -> Self:
         return self
@@ -95,6 +101,15 @@ class GitTree:
             )
         return datetime.datetime.fromtimestamp(int(out), datetime.UTC)
 
+    @property
+    def entries(self) -> Mapping[str, tuple[str, str]]:
+        """Every file's path, with git's mode and object id; symlinks and submodules are entries, too."""
+        return self._entries
+
+    def run_in(self, directory: Path, *arguments: str) -> bytes | None:
+        """Return what git prints in a directory, or None where it fails for a reason of the revision."""
+        return self._run("-C", str(directory), *arguments)
+
     def merge_base(self, other: str) -> str:
         """Return the newest commit that this revision and another have in common.
 
@@ -105,14 +120,25 @@ class GitTree:
         out = self._run("merge-base", self.commit, commit)
         if out is not None and out.strip():
             return out.decode().split()[0]
-        shallow = (self._run("rev-parse", "--is-shallow-repository") or b"").strip() == b"true"
         raise SourceError(
             f"expected a common ancestor of {other!r} and {self.commit[:12]}, found none",
             code="no-merge-base",
-            hint="this clone is shallow: git fetch --unshallow; in CI, clone with fetch-depth: 0"
-            if shallow
+            hint=f"this clone is shallow: {_UNSHALLOW}"
+            if self._is_shallow()
             else "the two have no history in common; name another base",
         )
+
+    def _is_shallow(self) -> bool:
+        return (self._run("rev-parse", "--is-shallow-repository") or b"").strip() == b"true"
+
+    def _how_to_fetch(self, revision: str) -> str:
+        remote, slash, branch = revision.partition("/")
+        known = (self._run("remote") or b"").decode(errors="replace").split()
+        if slash and remote in known:
+            return f"fetch it first: git fetch {remote} {branch}; {_IN_CI}"
+        if self._is_shallow():
+            return f"this clone is shallow: {_UNSHALLOW}"
+        return f"fetch it first; {_IN_CI}"
 
     def entry_type(self, path: str) -> EntryType | None:
         """Return what stands at `path` (symlinks inside the tree are followed), or None."""
@@ -196,7 +222,7 @@ class GitTree:
             raise SourceError(
                 f"expected a revision of the repository, found {revision!r}",
                 code="revision-missing",
-                hint="fetch it first; in CI, clone with enough history (fetch-depth: 0)",
+                hint=self._how_to_fetch(revision),
             )
         return out.decode().strip()
 

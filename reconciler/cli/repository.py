@@ -14,8 +14,9 @@ from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
     from reconciler.adapters.git_tree import GitTree
+    from reconciler.documents.change import TreeChange
 
-__all__ = ["Repository", "open_base", "open_repository"]
+__all__ = ["Repository", "changes", "open_base", "open_repository"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,13 @@ class Repository:
             self._lines[path] = text.splitlines()
         lines = self._lines[path]
         return lines[line - 1] if 0 < line <= len(lines) else None
+
+    @property
+    def prefix(self) -> str:
+        """The fleet's directory within its git repository, with a slash at its end; "" for its top."""
+        top = _git_top(self.root)
+        inside = self.root.relative_to(top).as_posix() if top is not None else "."
+        return "" if inside == "." else f"{inside}/"
 
     def release(self) -> None:
         """End what the tree keeps running, before this process is forked. The tree can still be used."""
@@ -86,16 +94,31 @@ def open_base(repository: Repository, base: str) -> Iterator[Repository]:
         UsageError: The fleet is not in a git repository.
         SourceError: There is no such revision, or no merge base; in a shallow clone, says what to fetch.
     """
-    with _tree(repository.root, repository.commit or "HEAD") as tree:
+    with _tree(repository.root, repository.commit or "HEAD", listed=False) as tree:
         commit = tree.merge_base(base)
     with _tree(repository.root, commit) as tree:
         yield Repository(repository.root, tree, tree.commit, tree.committed_at)
 
 
-def _tree(root: Path, revision: str) -> GitTree:
+def changes(base: Repository, head: Repository) -> TreeChange:
+    """Return what differs between a base that `open_base` opened and a repository.
+
+    Raises:
+        SourceError: Git cannot tell.
+    """
+    from reconciler.adapters.git_changes import revision_changes, working_changes
     from reconciler.adapters.git_tree import GitTree
 
-    top = next((place for place in (root, *root.parents) if (place / ".git").exists()), None)
+    assert isinstance(base.tree, GitTree)  # noqa: S101 - a base is always a revision
+    if isinstance(head.tree, GitTree):
+        return revision_changes(base.tree, head.tree)
+    return working_changes(base.tree, head.root)
+
+
+def _tree(root: Path, revision: str, *, listed: bool = True) -> GitTree:
+    from reconciler.adapters.git_tree import GitTree
+
+    top = _git_top(root)
     if top is None:
         raise UsageError(
             f"{root} is not in a git repository, so it has no revision {revision!r}",
@@ -103,7 +126,11 @@ def _tree(root: Path, revision: str) -> GitTree:
             hint="without --revision and --base, the files are checked as they are",
         )
     inside = root.relative_to(top).as_posix()
-    return GitTree(top, revision, directory="" if inside == "." else inside)
+    return GitTree(top, revision, directory="" if inside == "." else inside, listed=listed)
+
+
+def _git_top(root: Path) -> Path | None:
+    return next((place for place in (root, *root.parents) if (place / ".git").exists()), None)
 
 
 def _fleet_root(start: Path) -> Path:

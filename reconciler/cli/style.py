@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO
 
 from reconciler.report.ink import Ink
 
-__all__ = ["Style"]
+__all__ = ["Style", "columns"]
+
+
+def columns(environ: Mapping[str, str]) -> int:
+    """Return how many columns the terminal has: what COLUMNS says, what the terminal says, or 80."""
+    text = environ.get("COLUMNS", "")
+    return int(text) if text.isdigit() and int(text) else shutil.get_terminal_size().columns
 
 
 @dataclass(frozen=True, slots=True)

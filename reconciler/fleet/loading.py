@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -59,17 +59,26 @@ class FleetLoad:
         findings: Everything that is wrong, in order of place.
         broken: Sites that are there but wrong.
         classes: SiteClass name to the place of its document.
+        site_paths: Every site file that there is, read or not.
     """
 
     fleet: Fleet | None
     findings: tuple[Finding, ...]
     broken: tuple[BrokenSite, ...] = ()
     classes: Mapping[str, Location] = field(default_factory=lambda: MappingProxyType({}))
+    site_paths: tuple[str, ...] = ()
 
 
-def load_fleet(tree: FileTree) -> FleetLoad:
-    """Read `fleet.yaml`, all classes and all sites of a tree. Never raises for what people wrote."""
-    return _Loader(tree).load()
+def load_fleet(
+    tree: FileTree, *, choose: Callable[[tuple[str, ...]], Collection[str]] | None = None
+) -> FleetLoad:
+    """Read `fleet.yaml`, all classes and all sites of a tree. Never raises for what people wrote.
+
+    Args:
+        tree: The fleet's files.
+        choose: Given the paths of all site files, returns those to read; None reads all.
+    """
+    return _Loader(tree, choose).load()
 
 
 def parse_site(value: Mapping[str, Any], path: str) -> Site:
@@ -131,8 +140,12 @@ def _name_of(value: Any) -> str:
 
 
 class _Loader:
-    def __init__(self, tree: FileTree) -> None:
+    def __init__(
+        self, tree: FileTree, choose: Callable[[tuple[str, ...]], Collection[str]] | None = None
+    ) -> None:
         self._tree = tree
+        self._choose = choose
+        self._site_paths: tuple[str, ...] = ()
         self._findings: list[Finding] = []
         self._broken: list[BrokenSite] = []
 
@@ -173,6 +186,7 @@ class _Loader:
             findings=tuple(sorted(self._findings, key=lambda each: each.order)),
             broken=tuple(sorted(self._broken, key=lambda each: (each.name, each.path))),
             classes={name: part.at for name, part in classes.items()},
+            site_paths=self._site_paths,
         )
 
     def _settings(self) -> _Part | None:
@@ -213,7 +227,11 @@ class _Loader:
         self, patterns: Iterable[str], classes: Mapping[str, _Part], defaults: Mapping[str, Any]
     ) -> dict[str, Site]:
         sites: dict[str, Site] = {}
-        for path in self._expand(patterns):
+        self._site_paths = tuple(self._expand(patterns))
+        chosen = frozenset(self._site_paths if self._choose is None else self._choose(self._site_paths))
+        for path in self._site_paths:
+            if path not in chosen:
+                continue
             directory = path.rpartition("/")[0]
             before = len(self._findings)
             parts = self._parts(path, "site", _SITE, site=directory.rpartition("/")[2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import re
 from dataclasses import dataclass, field
 
 from reconciler.model.fieldpath import FieldPath, format_field_path
@@ -11,6 +12,8 @@ from reconciler.model.location import Location
 from reconciler.model.resource import ResourceId
 
 __all__ = ["Finding", "NotChecked", "Severity", "Violation"]
+
+_PLACE = re.compile(r"(?<=\.yaml):\d+(?::\d+)?\b")
 
 
 class Severity(enum.Enum):
@@ -85,6 +88,7 @@ class Finding:
         sites: Names of the sites it hits, sorted; empty where it concerns the fleet itself.
         related: Places that led to the value, base first.
         fingerprint: A stable id that survives line shifts.
+        new: Whether the base that a change is compared with does not have it; None where nothing is compared.
     """
 
     rule: str
@@ -97,6 +101,7 @@ class Finding:
     sites: tuple[str, ...] = ()
     related: tuple[Location, ...] = ()
     fingerprint: str = field(default="")
+    new: bool | None = None
 
     def __post_init__(self) -> None:
         if not self.fingerprint:
@@ -104,8 +109,9 @@ class Finding:
 
     def _fingerprint(self) -> str:
         subject = "" if self.resource is None else str(self.resource)
+        message = _PLACE.sub("", self.message)  # a message may name another place, whose line may shift
         text = "\0".join(
-            (self.rule, self.location.path, subject, format_field_path(self.field_path), self.message)
+            (self.rule, self.location.path, subject, format_field_path(self.field_path), message)
         )
         return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:32]
 

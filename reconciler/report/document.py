@@ -11,6 +11,7 @@ from reconciler.model.fieldpath import format_field_path
 from reconciler.model.finding import Finding, NotChecked, Severity
 from reconciler.model.fleet import Waiver
 from reconciler.model.resource import ResourceId
+from reconciler.model.rulehelp import RuleHelp
 from reconciler.model.verdict import Verdict
 
 __all__ = ["CheckReport", "SiteResult", "WaiverUse", "to_json"]
@@ -62,6 +63,9 @@ class CheckReport:
         findings: In the order of `Finding.order`, one per cause.
         not_checked: What could not be judged here.
         waived: What was found and is accepted, by waiver.
+        unchanged: How many sites were not checked, because nothing that decides about them differs from the
+            base.
+        rules: What is known of the rules, by id, for links and help.
         seconds: How long the check took; not part of the JSON document, which is deterministic.
     """
 
@@ -71,15 +75,27 @@ class CheckReport:
     findings: Sequence[Finding]
     not_checked: Sequence[NotChecked] = ()
     waived: Sequence[WaiverUse] = ()
+    unchanged: int = 0
+    rules: Mapping[str, RuleHelp] = field(default_factory=dict, compare=False)
     seconds: float = field(default=0.0, compare=False)
 
+    @property
+    def current(self) -> Sequence[Finding]:
+        """The findings that count: all of them, or with a base the new ones."""
+        return [finding for finding in self.findings if finding.new is not False]
+
+    @property
+    def old(self) -> Sequence[Finding]:
+        """The findings that the base has, too."""
+        return [finding for finding in self.findings if finding.new is False]
+
     def count(self, severity: Severity) -> int:
-        """Return the number of findings of one severity."""
-        return sum(1 for finding in self.findings if finding.severity is severity)
+        """Return the number of findings of one severity, those that the base has left out."""
+        return sum(1 for finding in self.current if finding.severity is severity)
 
     def fails(self, threshold: Severity) -> bool:
-        """Tell whether any finding is as bad as `threshold`, or worse."""
-        return any(finding.severity.at_least(threshold) for finding in self.findings)
+        """Tell whether any finding that counts is as bad as `threshold`, or worse."""
+        return any(finding.severity.at_least(threshold) for finding in self.current)
 
 
 def _resource(resource: ResourceId | None) -> dict[str, str] | None:
@@ -108,6 +124,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
             "column": finding.location.column,
         },
         "sites": list(finding.sites),
+        "new": finding.new,
         "related": [{"path": at.path, "line": at.line, "column": at.column} for at in finding.related],
     }
 
@@ -139,6 +156,8 @@ def to_document(report: CheckReport) -> Mapping[str, Any]:
             "errors": report.count(Severity.ERROR),
             "warnings": report.count(Severity.WARNING),
             "infos": report.count(Severity.INFO),
+            "old": len(report.old),
+            "unchanged": report.unchanged,
         },
         "sites": [_site(site) for site in report.sites],
         "findings": [_finding(finding) for finding in report.findings],

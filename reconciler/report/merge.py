@@ -38,7 +38,9 @@ def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     for group in groups.values():
         first = group[min(group)]
         sites = tuple(sorted(site for site in group if site))
-        merged.append(dataclasses.replace(first, sites=sites))
+        # What is new at one site is new, although others had it before.
+        new = any(each.new for each in group.values()) if first.new is not None else None
+        merged.append(dataclasses.replace(first, sites=sites, new=new))
     return tuple(sorted(merged, key=lambda finding: finding.order))
 
 

@@ -2,111 +2,142 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from reconciler.model.fieldpath import format_field_path
 from reconciler.model.finding import Finding, NotChecked, Severity
-from reconciler.model.location import Location
+from reconciler.model.rulehelp import RuleHelp
 from reconciler.report.document import CheckReport, WaiverUse
+from reconciler.report.excerpt import Excerpt, LineReader, excerpt
 from reconciler.report.ink import Ink
+from reconciler.report.words import plural, site_list, verdict_words
 
-__all__ = ["LineReader", "finding_lines", "format_report"]
+__all__ = ["LineReader", "TextStyle", "finding_lines", "format_report"]
 
-#: Returns the text of a line (counted from 1) of a file, or None where it cannot be shown.
-LineReader = Callable[[str, int], str | None]
+_WIDEST = 160
+_NARROWEST = 30
 
-_SHOWN_SITES = 6
-_WIDEST_FRAME = 160
-_FLOW_END = re.compile(r"[,\]}]| #")
+
+@dataclass(frozen=True, slots=True)
+class TextStyle:
+    """How a report is written for a terminal.
+
+    Attributes:
+        ink: Colours or not.
+        width: Columns of the terminal; 0 leaves lines as long as they are.
+        compact: One line for each finding.
+        quiet: Only findings and the closing line.
+        verbose: Findings that the base has too, and singly what was not checked.
+        rules: What is known of rules, by id, for links.
+    """
+
+    ink: Ink = field(default_factory=Ink)
+    width: int = 0
+    compact: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    rules: Mapping[str, RuleHelp] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def format_report(
-    report: CheckReport, *, read_line: LineReader, ink: Ink, threshold: Severity, verbose: bool = False
+    report: CheckReport, *, read_line: LineReader, threshold: Severity, style: TextStyle | None = None
 ) -> str:
     """Write a report for a terminal.
 
     Args:
         report: What was found.
         read_line: Gives the lines that frames show.
-        ink: Colours or not.
         threshold: The severity from which the check fails, for the closing line.
-        verbose: Whether what was not checked is listed singly.
+        style: Colours, width and how much is said.
     """
+    style = style or TextStyle()
     lines: list[str] = []
-    for finding in report.findings:
-        lines.extend(finding_lines(finding, read_line, ink))
-        lines.append("")
-    lines.extend(_not_checked_lines(report.not_checked, ink, verbose=verbose))
-    lines.extend(_waived_lines(report.waived, ink))
-    lines.append(_summary(report, ink, threshold))
+    for finding in report.findings if style.verbose else report.current:
+        if style.compact:
+            lines.append(_compact(finding, style.ink))
+        else:
+            lines += [*finding_lines(finding, read_line, style), ""]
+    if not style.quiet:
+        lines += _not_checked_lines(report.not_checked, style)
+        lines += _waived_lines(report.waived, style.ink)
+    lines += _closing(report, style, threshold)
     return "\n".join(lines) + "\n"
 
 
-def finding_lines(finding: Finding, read_line: LineReader, ink: Ink) -> Iterator[str]:
+def finding_lines(finding: Finding, read_line: LineReader, style: TextStyle) -> Iterator[str]:
     """Yield a finding line by line: what is wrong, where, and what to do."""
-    head = ink.severity(finding.severity, f"{finding.severity.value}[{finding.rule}]")
-    yield f"{head}: {ink.strong(finding.message)}"
-    gutter = len(str(finding.location.line))
-    pad = " " * gutter
+    ink = style.ink
+    label = f"{finding.severity.value}[{finding.rule}]"
+    old = " (not new)" if finding.new is False else ""
+    first, *rest = _wrapped(f"{label}: {finding.message}{old}", style.width, "  ")
+    yield f"{ink.severity(finding.severity, label)}{ink.strong(first[len(label) :])}"
+    yield from (ink.strong(line) for line in rest)
+    pad = " " * len(str(finding.location.line))
     yield f"{pad}{ink.frame('-->')} {finding.location}"
-    source = read_line(finding.location.path, finding.location.line)
-    if source is not None and source.strip():
+    shown = excerpt(finding.location, read_line)
+    if shown is not None:
         yield f"{pad} {ink.frame('|')}"
-        yield from _frame(source, finding.location, ink)
+        yield from _frame(shown, finding.location.line, style)
         yield f"{pad} {ink.frame('|')}"
+    for word, text in _notes(finding, style):
+        head, *more = _wrapped(f"{word}: {text}", style.width, " " * (len(word) + 2), len(pad) + 3)
+        name = ink.strong(word) if word == "hint" else word
+        yield f"{pad} {ink.frame('=')} {name}{head[len(word) :]}"
+        yield from (f"{pad}   {line}" for line in more)
+
+
+def _notes(finding: Finding, style: TextStyle) -> Iterator[tuple[str, str]]:
     if finding.resource is not None:
-        field = format_field_path(finding.field_path)
-        subject = f"{finding.resource}" + (f", {field}" if field else "")
-        yield f"{pad} {ink.frame('=')} in: {subject}"
+        path = format_field_path(finding.field_path)
+        yield "in", f"{finding.resource}" + (f", {path}" if path else "")
     for place in finding.related:
-        yield f"{pad} {ink.frame('=')} set before at: {place}"
+        yield "set before at", str(place)
     if finding.sites:
-        yield f"{pad} {ink.frame('=')} {_sites(finding.sites)}"
+        word, _, names = site_list(finding.sites).partition(": ")
+        yield word, names
     if finding.hint:
-        yield f"{pad} {ink.frame('=')} {ink.strong('hint')}: {finding.hint}"
+        yield "hint", finding.hint
+    help_ = style.rules.get(finding.rule)
+    if help_ is not None and help_.link:
+        yield "rule", help_.link
 
 
-def _frame(source: str, at: Location, ink: Ink) -> Iterator[str]:
-    """Show one line with a caret under the value that begins at the location."""
-    text = source.rstrip("\n").expandtabs(1)
-    start = min(at.column - 1, len(text))
-    end = _value_end(text, start)
-    if len(text) > _WIDEST_FRAME:
-        # A very long line (an inlined file, a patch in one line) is cut around the value.
-        cut = max(0, start - 40)
-        text, start, end = text[cut : cut + _WIDEST_FRAME], start - cut, min(end - cut, _WIDEST_FRAME)
-    number = str(at.line)
-    pad = " " * len(number)
+def _wrapped(text: str, width: int, indent: str, used: int = 0) -> list[str]:
+    """Break a text at words; what stands `indent`ed begins on later lines. A word is never broken."""
+    room = max(width - used, _NARROWEST)
+    if not width or len(text) <= room:
+        return [text]
+    return textwrap.wrap(text, room, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def _compact(finding: Finding, ink: Ink) -> str:
+    """Return a finding as compilers write it, so that editors can jump to it."""
+    sites = f" ({len(finding.sites):,} sites)" if len(finding.sites) > 1 else ""
+    where = "".join(f" ({name})" for name in finding.sites) if len(finding.sites) == 1 else sites
+    label = ink.severity(finding.severity, f"{finding.severity.value}[{finding.rule}]")
+    return f"{ink.strong(str(finding.location))}: {label}: {' '.join(finding.message.split())}{where}"
+
+
+def _frame(shown: Excerpt, line: int, style: TextStyle) -> Iterator[str]:
+    """Show one line with a caret under the value; a long line is cut around it."""
+    ink = style.ink
+    number = str(line)
+    room = max(min(style.width or _WIDEST, _WIDEST) - len(number) - 3, _NARROWEST)
+    text, start, end = shown.text, shown.start, shown.end
+    if len(text) > room:
+        # The beginning stays where the value can be seen with it; otherwise the value moves to the left.
+        cut = 0 if start < room * 2 // 3 else start - room // 3
+        text, start, end = text[cut : cut + room], start - cut, min(end - cut, room)
+        text = ("…" + text[1:] if cut else text)[:room]
+        text = text[:-1] + "…" if len(shown.text) > cut + room else text
     yield f"{ink.frame(number + ' |')} {text}"
-    yield f"{pad} {ink.frame('|')} {' ' * start}{ink.error('^' * max(1, end - start))}"
+    yield f"{' ' * len(number)} {ink.frame('|')} {' ' * start}{ink.error('^' * max(1, end - start))}"
 
 
-def _value_end(text: str, start: int) -> int:
-    """Return where a value that starts at `start` ends on its line, a trailing comment left out."""
-    rest = text[start:]
-    if rest[:1] in {'"', "'"}:
-        close = rest.find(rest[0], 1)
-        if close > 0:
-            return start + close + 1
-    before = text[:start]
-    if before.count("{") > before.count("}") or before.count("[") > before.count("]"):
-        # Within a flow collection, a plain scalar ends where the next entry or the collection's end begins.
-        return start + len(_FLOW_END.split(rest, maxsplit=1)[0].rstrip())
-    comment = rest.find(" #")
-    if comment >= 0:
-        rest = rest[:comment]
-    return start + len(rest.rstrip())
-
-
-def _sites(sites: Sequence[str]) -> str:
-    shown = ", ".join(sites[:_SHOWN_SITES])
-    more = len(sites) - _SHOWN_SITES
-    label = "site" if len(sites) == 1 else f"{len(sites)} sites"
-    return f"{label}: {shown}" + (f" and {more} more" if more > 0 else "")
-
-
-def _not_checked_lines(items: Sequence[NotChecked], ink: Ink, *, verbose: bool) -> Iterator[str]:
+def _not_checked_lines(items: Sequence[NotChecked], style: TextStyle) -> Iterator[str]:
     if not items:
         return
     by_reason: dict[tuple[str, str], int] = {}
@@ -114,11 +145,14 @@ def _not_checked_lines(items: Sequence[NotChecked], ink: Ink, *, verbose: bool) 
         by_reason[item.rule, item.reason] = by_reason.get((item.rule, item.reason), 0) + 1
     for (rule, reason), count in sorted(by_reason.items()):
         times = f" ({count} objects)" if count > 1 else ""
-        yield f"{ink.info('not checked')}[{rule}]: {reason}{times}"
-    if verbose:
+        label = "not checked"
+        first, *rest = _wrapped(f"{label}[{rule}]: {reason}{times}", style.width, "  ")
+        yield f"{style.ink.info(label)}{first[len(label) :]}"
+        yield from rest
+    if style.verbose:
         for item in items:
             subject = f"{item.resource}" if item.resource is not None else "the site"
-            where = f" ({_sites(item.sites)})" if item.sites else ""
+            where = f" ({site_list(item.sites)})" if item.sites else ""
             yield f"  {subject}: {item.rule}{where}"
     yield ""
 
@@ -127,29 +161,18 @@ def _waived_lines(uses: Sequence[WaiverUse], ink: Ink) -> Iterator[str]:
     for use in uses:
         head = ink.info("waived") + f"[{use.waiver.rule}]"
         yield (
-            f"{head}: {_plural(use.violations, 'violation')} at {_plural(len(use.sites), 'site')} "
+            f"{head}: {plural(use.violations, 'violation')} at {plural(len(use.sites), 'site')} "
             f"until {use.waiver.expires}: {use.waiver.reason}"
         )
     if uses:
         yield ""
 
 
-def _summary(report: CheckReport, ink: Ink, threshold: Severity) -> str:
-    errors, warnings, infos = (report.count(severity) for severity in Severity)
-    counts = ", ".join(
-        _plural(number, word)
-        for number, word in ((errors, "error"), (warnings, "warning"), (infos, "note"))
-        if number
-    )
-    refused = [site.name for site in report.sites if site.word != "allowed"]
-    checked = f"{_plural(len(report.sites), 'site')} checked in {report.seconds:.2f} s"
-    if not report.findings:
-        return f"{ink.good('ok')}: {checked}, nothing found"
-    if report.fails(threshold):
-        where = f"; {_plural(len(refused), 'site')} would refuse this" if refused else ""
-        return f"{ink.error('refused')}: {counts}; {checked}{where}"
-    return f"{ink.good('ok')}: {counts}; {checked}"
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+def _closing(report: CheckReport, style: TextStyle, threshold: Severity) -> list[str]:
+    passes, words = verdict_words(report, threshold, took=f"in {report.seconds:.2f} s")
+    if passes and style.quiet and not report.current:
+        return []
+    head = "ok" if passes else "refused"
+    first, *rest = _wrapped(f"{head}: {words}", style.width, "  ")
+    paint = style.ink.good if passes else style.ink.error
+    return [f"{paint(head)}{first[len(head) :]}", *rest]

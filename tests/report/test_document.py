@@ -61,6 +61,8 @@ def test_counts_and_verdicts_are_in_the_document() -> None:
         "errors": 1,
         "warnings": 1,
         "infos": 0,
+        "old": 0,
+        "unchanged": 0,
     }
     assert [site["verdict"] for site in document["sites"]] == ["allowed", "refused", "broken"]
     assert document["findings"][1]["fieldPath"] == "spec.template"

@@ -9,7 +9,7 @@ from reconciler.model.location import Location
 from reconciler.model.resource import ResourceId
 from reconciler.report.document import CheckReport, SiteResult
 from reconciler.report.ink import Ink
-from reconciler.report.text import format_report
+from reconciler.report.text import TextStyle, format_report
 
 LINES = {
     ("bases/pos/deployment.yaml", 24): '          image: "acme/pos:1"  # the till',
@@ -37,7 +37,9 @@ def finding(**changes: object) -> Finding:
 
 def text(*findings: Finding, not_checked: tuple[NotChecked, ...] = (), colour: bool = False) -> str:
     report = CheckReport("", "", [SiteResult("a", None)], findings, not_checked, seconds=0.25)
-    return format_report(report, read_line=read_line, ink=Ink(colour=colour), threshold=Severity.ERROR)
+    return format_report(
+        report, read_line=read_line, threshold=Severity.ERROR, style=TextStyle(ink=Ink(colour=colour))
+    )
 
 
 def test_the_frame_marks_the_value_and_not_the_comment_after_it() -> None:

@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     """Ask the policies and print what they say."""
     from reconciler.cli.manifests import Sources
     from reconciler.report.admission import format_reviews
-    from reconciler.report.text import finding_lines
+    from reconciler.report.text import TextStyle, finding_lines
     from reconciler.rules.admission import Denial, Review, builtin_kinds
     from reconciler.rules.admission.pack import AdmissionPack, is_admission
 
@@ -124,7 +124,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         ink = Style.for_stream(sys.stdout, os.environ)
         for finding in pack.findings:
-            print("\n".join(finding_lines(finding, sources.read_line, ink)), end="\n\n")
+            print("\n".join(finding_lines(finding, sources.read_line, TextStyle(ink=ink))), end="\n\n")
         sys.stdout.write(format_reviews(reviews, ink=ink))
     return 1 if any(not review["allowed"] for review in reviews) else 0
 
