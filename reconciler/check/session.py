@@ -18,7 +18,7 @@ from reconciler.pipeline.rulebook import Rulebook
 from reconciler.pipeline.schemas import SchemaBook
 from reconciler.render import Renderer
 from reconciler.report.document import CheckReport, SiteResult
-from reconciler.report.merge import merge_findings, merge_not_checked
+from reconciler.report.merge import merge_findings, merge_not_checked, waiver_uses
 
 __all__ = ["CheckSession"]
 
@@ -85,6 +85,12 @@ class CheckSession:
                 ]
             ),
             not_checked=merge_not_checked(item for each in judged for item in each.not_checked),
+            waived=waiver_uses(
+                (each.site.name, item.waiver)
+                for each in judged
+                if each.verdict is not None
+                for item in each.verdict.waived
+            ),
             rules=rule_help(self._rulebook.pack.policies.values()),
             seconds=time.perf_counter() - started,
         )
