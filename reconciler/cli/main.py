@@ -44,6 +44,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("eval", "reconciler.cli.commands.eval", "evaluate a CEL expression on an object"),
     Command("admit", "reconciler.cli.commands.admit", "try admission policies on one object"),
     Command("export", "reconciler.cli.commands.export", "write schemas, CRDs or policies for other tools"),
+    Command("images", "reconciler.cli.commands.images", "verify the signatures of images"),
     Command("agent", "reconciler.agent.command", "sync one site from the repository, as long as it runs"),
     Command("status", "reconciler.cli.commands.status", "say how a site is, from its agent's state"),
     Command(
