@@ -141,8 +141,12 @@ class _Scope:
             lazy[f"variables.{name}"] = _Variable(self, name, expression)
         self._activation = Activation(request.bound, request.values, lazy)
 
-    def value(self, expression: Expression) -> Any:
+    def value(self, expression: Expression, *, inner: bool = False) -> Any:
         """Evaluate an expression.
+
+        Args:
+            expression: The expression.
+            inner: Whether the value is for another expression, so that an optional stays one.
 
         Raises:
             CelEvaluationError: It ended in an error.
@@ -154,6 +158,8 @@ class _Scope:
             except CelEvaluationError as err:
                 return self._explained(expression, err)
         try:
+            if inner:
+                return expression.program.inner(self._activation)
             return expression.program.evaluate(self._activation)
         except NeedsClusterError as err:
             raise _LeftToTheServer(expression) from err
@@ -207,7 +213,7 @@ class _Variable:
         """Return the variable's value; its errors say whose they are."""
         del values
         try:
-            return self._scope.value(self._expression)
+            return self._scope.value(self._expression, inner=True)
         except _LeftToTheServer as err:
             self._scope.unchecked.add(self._name)
             raise CelEvaluationError(f'{_COMPOSITED}"{self._name}" asks the authorizer') from err

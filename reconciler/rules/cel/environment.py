@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from reconciler.errors import UsageError
@@ -129,7 +129,18 @@ class Program:
         activation = values if isinstance(values, Activation) else self._environment.bind(values)
         if not self._environment.lazy:
             return self._expression.evaluate(activation.bound)
-        return self._environment.within(activation, self._expression)
+        return self._environment.within(activation, self._expression.evaluate)
+
+    def inner(self, activation: Activation) -> Any:
+        """Return the value as another expression of the environment sees it: an optional stays one.
+
+        Raises:
+            CelEvaluationError: The evaluation ended in an error.
+            NeedsClusterError: The expression asks what only a cluster can answer.
+        """
+        if self.needs_cluster or self._environment.engine != "pure":
+            return self.evaluate(activation)
+        return self._environment.within(activation, self._expression.inner)
 
 
 class Runaway:
@@ -142,6 +153,8 @@ class Runaway:
             CelEvaluationError: Always.
         """
         raise CelEvaluationError(EXCEEDED, hint="build smaller values")
+
+    inner = evaluate
 
 
 class Environment:
@@ -303,11 +316,11 @@ class Environment:
         """
         return Activation(self._engine.bind(values), values, lazy or {})
 
-    def within(self, activation: Activation, expression: Any) -> Any:
+    def within(self, activation: Activation, evaluate: Callable[[Any], Any]) -> Any:
         """Evaluate while an activation answers for lazy variables."""
         before, self._current = self._current, activation
         try:
-            return expression.evaluate(activation.bound)
+            return evaluate(activation.bound)
         finally:
             self._current = before
 

@@ -106,6 +106,7 @@ class _Rewriting:
     def __init__(self, variables: Iterable[str], *, careful: bool) -> None:
         self._variables = frozenset(variables)
         self._careful = careful
+        self._named = 0
 
     def node(self, expr: Expr) -> Expr:
         match expr:
@@ -116,7 +117,11 @@ class _Rewriting:
             case Call():
                 target = None if expr.target is None else self.node(expr.target)
                 call = Call(expr.function, target, list(map(self.node, expr.args)), expr.at)
-                return self._index(call) if self._careful and expr.function == "_[_]" else call
+                if self._careful and call.function == "_[_]":
+                    return self._index(call)
+                if self._careful and call.function in ("_?._", "_[?_]"):
+                    return self._optional(call)
+                return call
             case CreateList():
                 return CreateList(list(map(self.node, expr.elements)), expr.at, expr.optional)
             case CreateMap():
@@ -154,9 +159,23 @@ class _Rewriting:
 
     def _index(self, call: Call) -> Expr:
         operand, key = call.args
-        known = Call("_||_", None, [_is(operand, "map"), _is(operand, "list")], call.at)
+        known = _has_fields(operand)
         nothing = Call(call.function, None, [CreateMap([], call.at), key], call.at)
         return Call("_?_:_", None, [known, call, nothing], call.at)
+
+    def _optional(self, call: Call) -> Expr:
+        """Give none where there are no fields: of a text or null, or of an optional that holds one."""
+        operand, key = call.args
+        self._named += 1
+        name = f"@operand{self._named}"
+        found, at = Ident(name, call.at), call.at
+        asked = Call(call.function, None, [found, key], at)
+        none = Call("none", Ident("optional", at), [], at)
+        held = Call("value", found, [], at)
+        inside = Call("_&&_", None, [Call("hasValue", found, [], at), _has_fields(held)], at)
+        within = Call("_?_:_", None, [inside, asked, none], at)
+        plain = Call("_?_:_", None, [_has_fields(found), asked, none], at)
+        return _bound(name, operand, Call("_?_:_", None, [_is(found, "optional_type"), within, plain], at))
 
     def _is_variable(self, operand: Ident, field: str) -> bool:
         return f"{operand.name}.{field}" in self._variables
@@ -164,6 +183,10 @@ class _Rewriting:
 
 def _is(expr: Expr, kind: str) -> Expr:
     return Call("_==_", None, [Call("type", None, [expr], expr.at), Ident(kind, expr.at)], expr.at)
+
+
+def _has_fields(expr: Expr) -> Expr:
+    return Call("_||_", None, [_is(expr, "map"), _is(expr, "list")], expr.at)
 
 
 def _bound(name: str, init: Expr, body: Expr) -> Expr:

@@ -41,6 +41,8 @@ OPTIONAL = frozenset({"validate", "format.named"})
 SHARED = frozenset({"indexOf", "lastIndexOf"})
 #: Overloads that the native engine computes otherwise than cel-go does.
 CORRECTED = frozenset({"duration_to_string", "double_to_string", "duration_to_Milliseconds"})
+#: Overloads that Kubernetes has in an older version than plain CEL.
+_KUBERNETES = frozenset({"string_format"})
 _QUANTITY = Type("kubernetes.Quantity")
 
 
@@ -60,6 +62,7 @@ class _Lowering:
     def __init__(self, checked: Checked | None, lazy: Mapping[str, Type], library: frozenset[str]) -> None:
         self._checked = checked
         self._library_names = library
+        self._corrected = CORRECTED | _KUBERNETES if library is _LIBRARY else CORRECTED
         self._lazy = lazy
 
     def node(self, expr: Expr) -> Expr:
@@ -144,7 +147,7 @@ class _Lowering:
             return Call(dotted, None, args, expr.at)
         name = expr.function.removeprefix(".")
         fitting = () if self._checked is None else self._checked.overloads.get(expr, ())
-        if len(fitting) == 1 and fitting[0] in CORRECTED:
+        if len(fitting) == 1 and fitting[0] in self._corrected:
             receiver = [] if expr.target is None else [self.node(expr.target)]
             return Call(f"@{fitting[0]}", None, receiver + args, expr.at)
         if self._is_library(expr, name):

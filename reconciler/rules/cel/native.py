@@ -17,9 +17,10 @@ from reconciler.rules.cel import moments, opaque
 from reconciler.rules.cel.ast import Call, CreateList, Expr
 from reconciler.rules.cel.budget import EXCEEDED, GUARDED, Meter, guard
 from reconciler.rules.cel.errors import CelCompileError, CelEvaluationError, CelIssue
+from reconciler.rules.cel.formatting import format_as_kubernetes
 from reconciler.rules.cel.library.catalog import OPAQUE, Overload, available
 from reconciler.rules.cel.lowering import BY_ELEMENT, OPTIONAL
-from reconciler.rules.cel.operations import format_double
+from reconciler.rules.cel.operations import TypeName, format_double
 from reconciler.rules.cel.references import keep_none, overload
 from reconciler.rules.cel.texts import accessors
 from reconciler.rules.cel.types import DYN, Type, is_variable, parse_type
@@ -153,6 +154,21 @@ _STRING_SEARCH = (
 )
 
 
+def _written(value: Any) -> Any:
+    """Return a value that was passed as the pure engine would have it."""
+    match value:
+        case list():
+            return [_written(item) for item in value]
+        case dict():
+            return {_written(key): _written(item) for key, item in value.items()}
+        case bytearray():
+            return bytes(value)
+        case cel.Type():
+            return TypeName(_type_name(value))
+        case _:
+            return value
+
+
 def _pairs(passed: list[Any]) -> dict[Any, Any]:
     parts = _taken(passed)
     made: dict[Any, Any] = {}
@@ -180,6 +196,14 @@ def _own_functions() -> dict[str, list[Any]]:
         ("@duration_to_Milliseconds", accessors["getMilliseconds"], cel.Type.DURATION, cel.Type.INT),
     ):
         made[name] = [overload(name, result, [param], impl)]
+    made["@string_format"] = [
+        overload(
+            "@string_format",
+            cel.Type.STRING,
+            [cel.Type.STRING, cel.Type.List(cel.Type.DYN)],
+            lambda template, passed: format_as_kubernetes(template, _written(_taken(passed))),
+        )
+    ]
     quantity = _native_type(Type("kubernetes.Quantity"))
     made["@equal"] = [
         overload("@equal", cel.Type.BOOL, [quantity, quantity], lambda left, right: left.text == right.text)

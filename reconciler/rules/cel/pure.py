@@ -25,6 +25,7 @@ from reconciler.rules.cel.budget import EXCEEDED
 from reconciler.rules.cel.checker import TYPE_NAMES, Checked
 from reconciler.rules.cel.containers import containers, contains, index, optional_index
 from reconciler.rules.cel.errors import CelEvaluationError, CelIssue, CelUnsupportedError
+from reconciler.rules.cel.formatting import format_as_kubernetes
 from reconciler.rules.cel.library import regex
 from reconciler.rules.cel.library.catalog import OPAQUE, Overload, available
 from reconciler.rules.cel.operations import (
@@ -39,7 +40,7 @@ from reconciler.rules.cel.operations import (
     overloaded,
     type_name,
 )
-from reconciler.rules.cel.texts import accessors, texts
+from reconciler.rules.cel.texts import accessors, texts, typed
 from reconciler.rules.cel.types import DYN, Type
 from reconciler.rules.cel.values import Uint
 
@@ -73,11 +74,19 @@ class PureExpression:
         Raises:
             CelEvaluationError: The evaluation ended in an error.
         """
+        found = self.inner(values)
+        if isinstance(found, Optional):
+            found = found.values[0] if found.values else None
+        return _plain(found)
+
+    def inner(self, values: Mapping[str, Any]) -> Any:
+        """Return the value as another expression sees it: an optional stays one.
+
+        Raises:
+            CelEvaluationError: The evaluation ended in an error.
+        """
         try:
-            found = self._code(_Frame(dict(values)))
-            if isinstance(found, Optional):
-                found = found.values[0] if found.values else None
-            return _plain(found)
+            return self._code(_Frame(dict(values)))
         except RecursionError as err:
             raise CelUnsupportedError("the expression nests too deep for this engine") from err
 
@@ -114,13 +123,15 @@ class PureEngine:
         self._variables = variables
         self._lazy = lazy
         self._ask = ask
+        self._functions = _FUNCTIONS if minor is None else _KUBERNETES
         self._library: dict[str, list[Overload]] = {}
         for overload in available(minor):
             self._library.setdefault(overload.function, []).append(overload)
 
     def load(self, expr: Expr, checked: Checked | None) -> PureExpression:
         """Compile a tree to closures."""
-        return PureExpression(_Compiler(self._library, checked, self._lazy, self._ask).code(expr))
+        compiler = _Compiler(self._library, checked, self._lazy, self._ask, self._functions)
+        return PureExpression(compiler.code(expr))
 
     def syntax_issues(self, _text: str) -> list[CelIssue]:
         """Return nothing: this engine has no parser of its own."""
@@ -183,7 +194,9 @@ class _Compiler:
         checked: Checked | None,
         lazy: Mapping[str, Type],
         ask: Callable[[str], Any],
+        functions: Mapping[str, Callable[..., Any]],
     ) -> None:
+        self._functions = functions
         self._library = library
         self._checked = checked
         self._lazy = lazy
@@ -287,7 +300,7 @@ class _Compiler:
         return call
 
     def _function(self, name: str, fitting: tuple[str, ...]) -> Callable[..., Any]:
-        plain = _FUNCTIONS.get(name)
+        plain = self._functions.get(name)
         library = self._library.get(name)
         if library is None:
             if plain is None:
@@ -530,6 +543,11 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "_?._": optional_index,
     "size": _size,
     "matches": _matches,
+}
+
+_KUBERNETES: dict[str, Callable[..., Any]] = {
+    **_FUNCTIONS,
+    "format": typed(format_as_kubernetes, str, list),
 }
 
 

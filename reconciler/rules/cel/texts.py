@@ -12,7 +12,7 @@ from reconciler.rules.cel.errors import CelEvaluationError, CelUnsupportedError
 from reconciler.rules.cel.operations import TypeName, convert, overloaded
 from reconciler.rules.cel.values import Uint
 
-__all__ = ["accessors", "formatted", "texts"]
+__all__ = ["accessors", "formatted", "texts", "typed"]
 
 _SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002"
@@ -101,8 +101,40 @@ def _quote(text: str) -> str:
     return '"' + "".join(_QUOTED.get(char, char) for char in text) + '"'
 
 
-def formatted(template: str, values: list[Any]) -> str:
+def _clause(clause: str, precision: str, value: Any) -> str:
+    number = isinstance(value, int) and not isinstance(value, bool)
+    match clause:
+        case "s" if isinstance(value, TypeName):
+            raise CelUnsupportedError("formatting types")
+        case "s" if isinstance(value, (str, int, bytes, timedelta, datetime)) or value is None:
+            return "null" if value is None else str(convert["string"](value))
+        case "s" if isinstance(value, list):
+            return f"[{', '.join(_clause('s', '', item) for item in value)}]"
+        case "d" if number:
+            return str(int(value))
+        case "f" if isinstance(value, float) and value == value and abs(value) != float("inf"):  # noqa: PLR0124
+            return f"{value:.{int(precision or 6)}f}"
+        case "b" if isinstance(value, int):
+            return f"{int(value):b}"
+        case "o" if number:
+            return f"{int(value):o}"
+        case "x" | "X" if number:
+            return format(int(value), clause)
+        case "x" | "X" if isinstance(value, (str, bytes)):
+            raw = value.encode() if isinstance(value, str) else value
+            return raw.hex() if clause == "x" else raw.hex().upper()
+        case "s" | "f" | "e" | "d":
+            raise CelUnsupportedError(f"the format clause %{clause} for this value")
+    raise CelEvaluationError(f'could not parse formatting clause: unrecognized formatting clause "{clause}"')
+
+
+def formatted(template: str, values: list[Any], write: Callable[[str, str, Any], str] = _clause) -> str:
     """Format as `string.format` does.
+
+    Args:
+        template: The text with clauses such as `%s`.
+        values: What the clauses stand for.
+        write: Writes one value by its clause and precision.
 
     Raises:
         CelEvaluationError: A clause is wrong, or has no value that fits.
@@ -131,39 +163,14 @@ def formatted(template: str, values: list[Any]) -> str:
             raise CelEvaluationError("unexpected end of string")
         if used >= len(values):
             raise CelEvaluationError(f"index {used} out of range")
-        parts.append(_clause(clause, precision, values[used]))
+        parts.append(write(clause, precision, values[used]))
         at, used = at + 1, used + 1
     return "".join(parts)
 
 
-def _clause(clause: str, precision: str, value: Any) -> str:
-    number = isinstance(value, int) and not isinstance(value, bool)
-    match clause:
-        case "s" if isinstance(value, TypeName):
-            raise CelUnsupportedError("formatting types")
-        case "s" if isinstance(value, (str, int, bytes, timedelta, datetime)) or value is None:
-            return "null" if value is None else str(convert["string"](value))
-        case "s" if isinstance(value, list):
-            return f"[{', '.join(_clause('s', '', item) for item in value)}]"
-        case "d" if number:
-            return str(int(value))
-        case "f" if isinstance(value, float) and value == value and abs(value) != float("inf"):  # noqa: PLR0124
-            return f"{value:.{int(precision or 6)}f}"
-        case "b" if isinstance(value, int):
-            return f"{int(value):b}"
-        case "o" if number:
-            return f"{int(value):o}"
-        case "x" | "X" if number:
-            return format(int(value), clause)
-        case "x" | "X" if isinstance(value, (str, bytes)):
-            raw = value.encode() if isinstance(value, str) else value
-            return raw.hex() if clause == "x" else raw.hex().upper()
-        case "s" | "f" | "e" | "d":
-            raise CelUnsupportedError(f"the format clause %{clause} for this value")
-    raise CelEvaluationError(f'could not parse formatting clause: unrecognized formatting clause "{clause}"')
+def typed(function: Callable[..., Any], *kinds: type) -> Callable[..., Any]:
+    """Return a function that takes arguments of these types alone; further ones are left to it."""
 
-
-def _typed(function: Callable[..., Any], *kinds: type) -> Callable[..., Any]:
     def call(*args: Any) -> Any:
         for value, kind in zip(args, kinds, strict=False):
             if not isinstance(value, kind) or isinstance(value, (bool, Uint)):
@@ -175,21 +182,21 @@ def _typed(function: Callable[..., Any], *kinds: type) -> Callable[..., Any]:
 
 #: Member functions of strings, by name; the receiver is the first argument.
 texts: Final[dict[str, Callable[..., Any]]] = {
-    "contains": _typed(lambda text, part: part in text, str, str),
-    "startsWith": _typed(lambda text, part: text.startswith(part), str, str),
-    "endsWith": _typed(lambda text, part: text.endswith(part), str, str),
-    "charAt": _typed(_char_at, str, int),
-    "indexOf": _typed(_index_of, str, str, int),
-    "lastIndexOf": _typed(_last_index_of, str, str, int),
-    "lowerAscii": _typed(lambda text: _ascii(text, upper=False), str),
-    "upperAscii": _typed(lambda text: _ascii(text, upper=True), str),
-    "replace": _typed(_replace, str, str, str, int),
-    "split": _typed(_split, str, str, int),
-    "substring": _typed(_substring, str, int, int),
-    "trim": _typed(lambda text: text.strip(_SPACE), str),
-    "join": _typed(_join, list, str),
-    "format": _typed(formatted, str, list),
-    "strings.quote": _typed(_quote, str),
+    "contains": typed(lambda text, part: part in text, str, str),
+    "startsWith": typed(lambda text, part: text.startswith(part), str, str),
+    "endsWith": typed(lambda text, part: text.endswith(part), str, str),
+    "charAt": typed(_char_at, str, int),
+    "indexOf": typed(_index_of, str, str, int),
+    "lastIndexOf": typed(_last_index_of, str, str, int),
+    "lowerAscii": typed(lambda text: _ascii(text, upper=False), str),
+    "upperAscii": typed(lambda text: _ascii(text, upper=True), str),
+    "replace": typed(_replace, str, str, str, int),
+    "split": typed(_split, str, str, int),
+    "substring": typed(_substring, str, int, int),
+    "trim": typed(lambda text: text.strip(_SPACE), str),
+    "join": typed(_join, list, str),
+    "format": typed(formatted, str, list),
+    "strings.quote": typed(_quote, str),
 }
 
 

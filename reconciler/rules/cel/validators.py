@@ -13,7 +13,7 @@ from reconciler.rules.cel.lexer import place
 from reconciler.rules.cel.library import regex
 from reconciler.rules.cel.types import Type, shown
 
-__all__ = ["validate"]
+__all__ = ["FITTING", "validate"]
 
 _EXEMPT = "format"
 
@@ -86,7 +86,8 @@ def _conversions(expr: Expr, checked: Checked) -> Iterator[tuple[int, str]]:
 _CLAUSE = re.compile(r"%(?:%|(?P<precision>\.[0-9]*)?(?P<clause>.?))", re.DOTALL)
 _INTEGERS = frozenset({"int", "uint", "dyn"})
 _DOUBLES = frozenset({"double", "dyn"})
-_FITTING: dict[str, tuple[frozenset[str], str]] = {
+#: Types that a clause of `format` takes, and what is said of others.
+FITTING: dict[str, tuple[frozenset[str], str]] = {
     "d": (_INTEGERS, "decimal clause can only be used on integers, was given"),
     "f": (_DOUBLES, "fixed-point clause can only be used on doubles, was given"),
     "e": (_DOUBLES, "scientific clause can only be used on doubles, was given"),
@@ -128,9 +129,9 @@ def _format_problem(template: str, values: CreateList, checked: Checked, at: int
         used += 1
         if clause == "s":
             continue
-        if clause.lower() not in _FITTING or clause in "DFEOB":
+        if clause.lower() not in FITTING or clause in "DFEOB":
             return at, f'could not parse formatting clause: unrecognized formatting clause "{clause}"'
-        fitting, words = _FITTING[clause.lower()]
+        fitting, words = FITTING[clause.lower()]
         found = checked.types[element].name
         if found not in fitting:
             return element.at, f"error during formatting: {words} {found}"

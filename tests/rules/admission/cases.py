@@ -17,6 +17,15 @@ NAMESPACE: Final = "admission"
 ANSWERS: Final = Path(__file__).with_name("answers.json")
 GROUP: Final = "admissionregistration.k8s.io/v1"
 CASE_LABEL: Final = "case"
+CLUSTER_SCOPED: Final = frozenset(
+    {
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "Limit",
+        "Namespace",
+        "ValidatingAdmissionPolicyBinding",
+    }
+)
 USERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "kubernetes-admin": {
         "username": "kubernetes-admin",
@@ -85,6 +94,7 @@ class Case:
         object: The object as it will be, or None for a deletion.
         old: The object as it is, or None for a creation.
         user: Who asks.
+        passes: Whether the object is meant to pass, where that is known beforehand.
     """
 
     name: str
@@ -94,6 +104,7 @@ class Case:
     object: Mapping[str, Any] | None
     old: Mapping[str, Any] | None
     user: str
+    passes: bool | None = None
 
     @property
     def operation(self) -> str:
@@ -215,7 +226,7 @@ def _case(item: dict[str, Any]) -> Case:
 def _object(item: Mapping[str, Any], name: str, *, label: bool = True) -> dict[str, Any]:
     manifest: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", **item}
     metadata = {"name": name, **manifest.get("metadata", {})}
-    if manifest["kind"] not in {"ClusterRole", "Namespace", "Limit", "ValidatingAdmissionPolicyBinding"}:
+    if manifest["kind"] not in CLUSTER_SCOPED:
         metadata.setdefault("namespace", NAMESPACE)
     if label:
         metadata["labels"] = {**metadata.get("labels", {}), CASE_LABEL: name}

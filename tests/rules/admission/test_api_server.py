@@ -26,14 +26,29 @@ from tests.rules.admission.cases import (
     cases,
     record,
 )
+from tests.rules.admission.collection import collection
 from tests.rules.admission.edits import Edit, accepted, edits, policy, record_accepted
 
 RECORD: Final = bool(os.environ.get("WAYSIDE_RECORD"))
+PAIRS: Final = (*cases(), *collection())
 pytestmark = pytest.mark.slow  # the server takes some seconds to have all policies in force
 _POLICIES: Final = f"/apis/{GROUP}/validatingadmissionpolicies"
 _BINDINGS: Final = f"/apis/{GROUP}/validatingadmissionpolicybindings"
 _PLURALS: Final = {
     "ClusterRole": "clusterroles",
+    "ClusterRoleBinding": "clusterrolebindings",
+    "CronJob": "cronjobs",
+    "HorizontalPodAutoscaler": "horizontalpodautoscalers",
+    "Ingress": "ingresses",
+    "Job": "jobs",
+    "PersistentVolumeClaim": "persistentvolumeclaims",
+    "Pod": "pods",
+    "PodDisruptionBudget": "poddisruptionbudgets",
+    "Role": "roles",
+    "RoleBinding": "rolebindings",
+    "Secret": "secrets",
+    "Service": "services",
+    "ServiceAccount": "serviceaccounts",
     "ConfigMap": "configmaps",
     "Box": "boxes",
     "Deployment": "deployments",
@@ -131,6 +146,10 @@ def server(etcd: Etcd, part: Callable[[str], Path], parts_directory: Path) -> It
 def _install(asker: Asker) -> None:
     create = _creator(asker)
     create({"metadata": NAMESPACES[0]["metadata"], "apiVersion": "v1", "kind": "Namespace"})
+    for namespace in (NAMESPACE, "default"):
+        # Without it no pod is taken; the controller that makes it does not run here.
+        account = {"name": "default", "namespace": namespace}
+        create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
     subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "alice"}
     asker.request(
@@ -143,11 +162,11 @@ def _install(asker: Asker) -> None:
     for plural in ("boxes", "limits"):
         path = f"/apis/tests.wayside.dev/v1/{plural}"
         wait_until(lambda path=path: _exists(asker, path), what=path)  # type: ignore[misc]  # mypy cannot infer it
-    for case in cases():
+    for case in PAIRS:
         for manifest in (*case.params, *([case.old] if case.old is not None else [])):
             create(manifest)
     refused = []
-    for case in cases():
+    for case in PAIRS:
         for path, manifests in ((_POLICIES, [case.policy]), (_BINDINGS, case.bindings)):
             for manifest in manifests:
                 try:
@@ -190,14 +209,14 @@ def _exists(asker: Asker, path: str) -> bool:
 
 
 @pytest.mark.skipif(RECORD, reason="the answers are being recorded")
-@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", PAIRS, ids=lambda case: case.name)
 def test_the_server_still_says_what_is_recorded(server: Asker, case: Case) -> None:
     assert server.ask(case) == answers()[case.name]
 
 
 @pytest.mark.skipif(not RECORD, reason="WAYSIDE_RECORD is not set")
 def test_record_what_the_server_says(server: Asker) -> None:
-    record({case.name: server.ask(case) for case in cases()})
+    record({case.name: server.ask(case) for case in PAIRS})
 
 
 def test_the_cases_have_a_namespace_of_their_own() -> None:
