@@ -71,6 +71,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="take a revision that does not come after the applied one (a force-push)",
     )
+    parser.add_argument(
+        "--listen",
+        default="",
+        metavar="[HOST]:PORT",
+        help="answer /healthz, /readyz, /metrics and /hook there (default: nowhere)",
+    )
+    parser.add_argument(
+        "--webhook-secret-file",
+        default="",
+        metavar="FILE",
+        help="the secret that pushes to /hook are signed with (default: no hook)",
+    )
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="(default: text)")
 
 
@@ -117,6 +129,8 @@ def settings_of(args: argparse.Namespace) -> AgentSettings:
         json_logs=args.log_format == "json",
         sink_token_file=args.sink_token_file,
         sink_ca_file=args.sink_ca_file,
+        listen=args.listen,
+        webhook_secret_file=args.webhook_secret_file,
     )
 
 

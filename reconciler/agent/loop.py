@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler import __version__
 from reconciler.adapters.sqlite_state import StateCorrupted, StateStore
@@ -25,6 +25,7 @@ from reconciler.agent.revision import SiteRevision
 from reconciler.agent.settings import AgentSettings
 from reconciler.agent.sync import Ending, Syncer
 from reconciler.agent.targets import open_presence, open_target
+from reconciler.agent.vitals import Vitals
 from reconciler.agent.wakeup import Signal, wait
 from reconciler.agent.watch import RepositoryWatch, local_path
 from reconciler.agent.worker import Request
@@ -35,12 +36,17 @@ from reconciler.ports.clock import Clock
 from reconciler.ports.sink import SinkError
 from reconciler.ports.target import Target
 
+if TYPE_CHECKING:
+    from reconciler.agent.endpoint import Endpoint
+
 __all__ = ["Agent", "run_agent"]
 
 _DEFAULT_INTERVAL = 60.0
 _FIRST_RETRY, _LAST_RETRY = 5.0, 600.0
 #: Seconds that a sync has to come to a stop by itself; then it is broken off, which is safe at any point.
 _GRACE = 1.0
+#: Seconds that a look, a sync and the way back take at most; a loop that is longer away hangs.
+_LONGEST_STEP = 3600.0
 #: Seconds between two looks that changes in a local repository may cause.
 _LEAST_PAUSE = 0.2
 
@@ -106,7 +112,7 @@ class Agent:
         self._nothing_new = False
         self._cut_off = False
         self._delivery: Delivery | None = None
-        self._failures = 0
+        self._vitals = Vitals(clock.monotonic)
 
     def close(self) -> None:
         """Close what is open."""
@@ -171,6 +177,8 @@ class Agent:
     def run(self) -> int:
         """Sync until it is told to stop."""
         with ExitStack() as stack:
+            if self._settings.listen:
+                stack.callback(self._listen().stop)
             if self._sink is not None:
                 self._delivery = Delivery(
                     self._settings.state, self._sink, clock=self._clock, log=self._log, rng=self._rng
@@ -193,12 +201,28 @@ class Agent:
                 signal.setitimer(signal.ITIMER_REAL, 0)
         return 0
 
+    def _listen(self) -> Endpoint:
+        """Answer probes, and take pushes."""
+        from reconciler.agent.endpoint import Endpoint
+
+        endpoint = Endpoint(
+            self._settings.listen,
+            vitals=self._vitals,
+            state=self._settings.state,
+            hook=self._nudge.set,
+            secret_file=self._settings.webhook_secret_file,
+        )
+        endpoint.start()
+        self._log.info("listening", port=endpoint.port)
+        return endpoint
+
     def _loop(self) -> None:
         self._attend()
         now = self._clock.monotonic()
         poll = drift = now
         beat = now + jittered(self._settings.heartbeat_interval, self._rng)
         while True:
+            self._vitals.expect(min(poll, drift, beat) - self._clock.monotonic() + _LONGEST_STEP)
             wait(
                 [self._stop, self._nudge, self._urgent, self._wished],
                 min(poll, drift, beat) - self._clock.monotonic(),
@@ -215,7 +239,12 @@ class Agent:
             if now >= poll or urgent or self._nudge.is_set():
                 self._nudge.clear()
                 self._urgent.clear()
+                began = self._clock.monotonic()
                 ending = self._guarded(self._round)
+                self._vitals.count("wayside_syncs_total", result=ending.value)
+                self._vitals.count("wayside_sync_seconds_sum", self._clock.monotonic() - began)
+                self._vitals.count("wayside_sync_seconds_count")
+                self._vitals.ready = True
                 poll = self._clock.monotonic() + self._delay(ending)
                 if ending is Ending.FINE and not self._nothing_new:
                     # Everything at the site was just looked at.
@@ -258,13 +287,8 @@ class Agent:
         except WaysideError as err:
             self._log.failure("a step failed", code=err.code, reason=err.message, hint=err.hint)
         except Exception as err:  # noqa: BLE001 - the loop's edge: a fault in one sync must not end the agent
-            self._failures += 1
-            self._log.failure(
-                "a step failed unexpectedly",
-                type=type(err).__name__,
-                reason=str(err)[:300],
-                count=self._failures,
-            )
+            self._vitals.count("wayside_unexpected_failures_total")
+            self._log.failure("a step failed unexpectedly", type=type(err).__name__, reason=str(err)[:300])
         return Ending.FAILED
 
     def _round(self) -> Ending:
@@ -403,6 +427,7 @@ class Agent:
                     nudge=self._wished.set,
                     rng=self._rng,
                 )
+                self._vitals.answers = presence.answers
         if self._residence is not None:
             self._residence.claim()
             if fresh:
@@ -452,6 +477,7 @@ class Agent:
         return self._residence is not None and self._residence.wishes.suspended
 
     def _hear(self, type_: EventType, data: Mapping[str, Any]) -> None:
+        self._vitals.count("wayside_events_total", type=type_.value)
         if self._residence is not None:
             self._residence.hear(type_, data)
 

@@ -34,6 +34,8 @@ class AgentSettings:
         json_logs: Whether logs are JSON lines.
         sink_token_file: A file with the hub's bearer token, read anew for each batch.
         sink_ca_file: A file with the certificates that vouch for the hub; "" for the system's.
+        listen: `HOST:PORT` for probes, metrics and the webhook; "" for none.
+        webhook_secret_file: A file with the secret that pushes are signed with; "" takes none.
         worker_command: The worker's program and arguments.
     """
 
@@ -53,6 +55,8 @@ class AgentSettings:
     json_logs: bool = False
     sink_token_file: str = ""
     sink_ca_file: str = ""
+    listen: str = ""
+    webhook_secret_file: str = ""
     worker_command: Sequence[str] = field(
         default=(sys.executable, "-P", "-m", "reconciler.agent.worker"), repr=False
     )

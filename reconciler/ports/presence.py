@@ -64,6 +64,9 @@ class Presence(Protocol):
             TargetError: It cannot be asked.
         """
 
+    def answers(self) -> Mapping[tuple[str, int], int]:
+        """Return how many answers there were from the cluster, by method and HTTP status."""
+
     def claim(self, holder: str) -> str:
         """Take or renew the lease of the site, and return "" or who else holds it.
 

@@ -103,6 +103,10 @@ class KubePresence:
         """Ask the cluster what it is."""
         return read_facts(self._client)
 
+    def answers(self) -> Mapping[tuple[str, int], int]:
+        """Return how many answers there were, by method and HTTP status."""
+        return dict(self._client.answers)
+
     def claim(self, holder: str) -> str:
         """Take or renew the site's Lease; makes the agent's namespace where there is none."""
         try:

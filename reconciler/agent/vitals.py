@@ -1,0 +1,97 @@
+"""How the agent's process is: alive, ready, and what it counted; read by another thread than writes it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+
+from reconciler import __version__
+from reconciler.agent.status import SiteStatus
+
+__all__ = ["Vitals"]
+
+_STATES = ("Ready", "Progressing", "Degraded", "RolledBack", "Held", "Suspended", "OutOfSync", "Unknown")
+_HELP = {
+    "wayside_syncs_total": ("counter", "Looks at the repository, by how they ended."),
+    "wayside_sync_seconds_sum": ("counter", "Time that looks at the repository took."),
+    "wayside_sync_seconds_count": ("counter", "How many looks that were."),
+    "wayside_events_total": ("counter", "What the agent reported, by type."),
+    "wayside_api_requests_total": ("counter", "Requests to the cluster, by method and HTTP status."),
+    "wayside_unexpected_failures_total": ("counter", "Faults that the agent has no name for."),
+    "wayside_site_state": ("gauge", "1 for the state that the site is in."),
+    "wayside_fault": ("gauge", "1 for what does not work for the time being."),
+    "wayside_outbox_events": ("gauge", "Events that wait to be delivered."),
+    "wayside_last_applied_timestamp_seconds": ("gauge", "When a revision was applied last."),
+    "wayside_build_info": ("gauge", "The agent's version."),
+}
+
+
+class Vitals:
+    """What probes and scrapes ask about.
+
+    Args:
+        monotonic: The time.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._counts: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+        self._deadline = monotonic() + 600.0
+        self.ready = False
+        #: Gives the counts of the connection to the cluster; replaced with the connection.
+        self.answers: Callable[[], Mapping[tuple[str, int], int]] = dict
+
+    def expect(self, seconds: float) -> None:
+        """Say that the next sign of life comes within this time; what comes later means a hang."""
+        self._deadline = self._monotonic() + seconds
+
+    @property
+    def alive(self) -> bool:
+        """Whether the sign of life that was promised has come, or still has time."""
+        return self._monotonic() < self._deadline
+
+    def count(self, name: str, amount: float = 1, **labels: str) -> None:
+        """Count something."""
+        with self._lock:
+            key = (name, tuple(sorted(labels.items())))
+            self._counts[key] = self._counts.get(key, 0.0) + amount
+
+    def exposition(self, status: SiteStatus | None, applied_at: float | None) -> str:
+        """Return all figures in Prometheus' text format.
+
+        Args:
+            status: How the site is, or None where that cannot be read.
+            applied_at: Unix time of the last apply, or None.
+        """
+        with self._lock:
+            counts = dict(self._counts)
+        rows: dict[str, list[tuple[Mapping[str, str], float]]] = {}
+        for (name, labels), value in counts.items():
+            rows.setdefault(name, []).append((dict(labels), value))
+        for (method, code), number in self.answers().items():
+            labels_of = {"method": method, "status": str(code)}
+            rows.setdefault("wayside_api_requests_total", []).append((labels_of, number))
+        rows["wayside_build_info"] = [({"version": __version__}, 1)]
+        if status is not None:
+            rows["wayside_site_state"] = [
+                ({"state": state}, 1 if state == status.state else 0) for state in _STATES
+            ]
+            rows["wayside_outbox_events"] = [({}, status.pending)]
+            rows["wayside_fault"] = [({"name": name}, 1) for name in status.faults]
+        if applied_at is not None:
+            rows["wayside_last_applied_timestamp_seconds"] = [({}, applied_at)]
+        return "".join(_family(name, rows[name]) for name in _HELP if rows.get(name))
+
+
+def _family(name: str, rows: Iterable[tuple[Mapping[str, str], float]]) -> str:
+    kind, words = _HELP[name]
+    lines = [f"# HELP {name} {words}", f"# TYPE {name} {kind}"]
+    for labels, value in sorted(rows, key=lambda row: sorted(row[0].items())):
+        inside = ",".join(f'{key}="{_escaped(text)}"' for key, text in sorted(labels.items()))
+        lines.append(f"{name}{{{inside}}} {value:.15g}" if inside else f"{name} {value:.15g}")
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
