@@ -34,7 +34,7 @@ class WorkloadKind:
 #: (group, kind) to where it says what it runs.
 WorkloadKinds = Mapping[tuple[str, str], WorkloadKind]
 
-#: Every built-in kind that makes pods.
+#: Every built-in kind that makes pods, and custom ones that are known well enough.
 BUILT_IN: WorkloadKinds = MappingProxyType(
     {
         ("", "Pod"): WorkloadKind(("spec",)),
@@ -45,6 +45,10 @@ BUILT_IN: WorkloadKinds = MappingProxyType(
         ("apps", "DaemonSet"): WorkloadKind(_TEMPLATE),
         ("batch", "Job"): WorkloadKind(_TEMPLATE),
         ("batch", "CronJob"): WorkloadKind(("spec", "jobTemplate", *_TEMPLATE)),
+        ("argoproj.io", "Rollout"): WorkloadKind(_TEMPLATE),
+        ("core.spinkube.dev", "SpinApp"): WorkloadKind(
+            image=("spec", "image"), runtime_class="wasmtime-spin-v2"
+        ),
     }
 )
 

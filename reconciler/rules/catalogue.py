@@ -16,6 +16,7 @@ CHECKS: Mapping[str, str] = MappingProxyType(
         "facts": "A manifest has an amount or a size that cannot be counted, or that the API server refuses.",
         "fleet-schema": "`fleet.yaml` has a field or value that a Fleet does not have.",
         "lock-schema": "`images.lock` has a field or value that it cannot have.",
+        "overrides": "An override for a group of nodes (YurtAppSet, EdgeApplication) misses what it is for.",
         "render": "An overlay cannot be built.",
         "rule-error": "A rule is not valid, or does not compile; nothing passes it.",
         "rule-settings": "`fleet.yaml` names a rule that does not exist.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from reconciler.rules.facts.workload import WorkloadFacts
@@ -33,6 +33,7 @@ class RuleGroup:
         sites: The sites that all of them are about.
         reads: The site-wide variables that they may read, and at which paths.
         subject_reads: The same of the variables of their scope, of all rules together.
+        reads_metadata: Whether some rule looks at labels or annotations.
     """
 
     number: int
@@ -41,6 +42,15 @@ class RuleGroup:
     reads: SiteReads
     subject_reads: SiteReads
     rules: tuple[CompiledRule, ...]
+    reads_metadata: bool = True
+
+    @cached_property
+    def kinds(self) -> frozenset[str] | None:
+        """The kinds of objects that its rules are about, or None for all."""
+        found = [rule.policy.subjects.kinds for rule in self.rules]
+        if not all(found):
+            return None
+        return frozenset(kind.partition(".")[0] for kinds in found for kind in kinds)
 
     def subjects(self, of: SiteSubjects) -> Iterator[tuple[Questions, Hashable]]:
         """Yield the questions about each subject of a site, with the subject's key."""
@@ -48,16 +58,19 @@ class RuleGroup:
             case Scope.SITE:
                 yield partial(self._about_site, of), None
             case Scope.RESOURCE:
-                for number, (_, key) in enumerate(of.objects):
-                    look = partial(self._look, of, number)
-                    yield partial(self._about_object, of, number), of.share(("look", self.number, key), look)
+                kinds = self.kinds
+                for number, resource in enumerate(of.resources):
+                    if kinds is None or resource.kind in kinds:
+                        yield partial(self._about_object, of, number), self._look(of, number)
             case Scope.WORKLOAD | Scope.IMAGE:
                 for workload in of.workloads:
                     yield partial(self._about_workload, of, workload), self._key(of, workload)
 
     def _key(self, of: SiteSubjects, workload: WorkloadFacts) -> Hashable:
         """Return what the rules may see of a workload: two that look the same to them get the same answer."""
-        key: Hashable = of.share(("seen", self.number, id(workload)), partial(self._seen, workload))
+        if self.reads_metadata:
+            return self._seen(workload)
+        key: Hashable = of.share(("seen", self.number, workload.key), partial(self._seen, workload))
         return key
 
     def _seen(self, workload: WorkloadFacts) -> Hashable:
@@ -75,9 +88,10 @@ class RuleGroup:
 
     def _look(self, of: SiteSubjects, number: int) -> Hashable:
         """Return what the rules may see of an object."""
-        resource, (manifest, _) = of.resources[number], of.objects[number]
+        resource, manifest = of.resources[number], of.manifests[number]
         paths = [path for _, paths in self.subject_reads for path in paths]
-        matched = tuple(r.policy.subjects.matches(resource.id, resource.labels) for r in self.rules)
+        labels = resource.labels
+        matched = tuple(r.policy.subjects.matches(resource.id, labels) for r in self.rules)
         return (resource.id, matched, fingerprint([at(manifest, path) for path in paths]))
 
     def _about_site(self, of: SiteSubjects) -> list[tuple[CompiledRule, Subject]]:
@@ -85,7 +99,7 @@ class RuleGroup:
         return [(rule, subject) for rule in self.rules]
 
     def _about_object(self, of: SiteSubjects, number: int) -> list[tuple[CompiledRule, Subject]]:
-        resource, (manifest, _) = of.resources[number], of.objects[number]
+        resource, manifest = of.resources[number], of.manifests[number]
         subject = Subject({"object": manifest}, of.value, resource.id)
         labels = resource.labels
         return [(r, subject) for r in self.rules if r.policy.subjects.matches(resource.id, labels)]
@@ -130,6 +144,9 @@ def group_rules(rules: Sequence[CompiledRule]) -> tuple[RuleGroup, ...]:
             reads=found[0].reads,
             subject_reads=_united(rule.subject_reads for rule in found),
             rules=tuple(found),
+            reads_metadata=any(
+                _reads_metadata(rule) or bool(rule.policy.subjects.labels.requirements) for rule in found
+            ),
         )
         for number, found in enumerate(groups.values())
     )

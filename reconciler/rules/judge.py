@@ -255,6 +255,7 @@ SITE_WIDE = frozenset(
         "images",
         "nodes",
         "overlaps",
+        "pods",
         "portClashes",
         "references",
         "resources",

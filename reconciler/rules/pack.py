@@ -33,10 +33,12 @@ from reconciler.rules.policy import KIND, SitePolicy
 from reconciler.rules.subjects import SiteSubjects, SubjectMemo, plain
 from reconciler.rules.waivers import apply_waivers
 
-__all__ = ["FACTS_RULE", "WORKLOADS_RULE", "RulePack", "RuleReview"]
+__all__ = ["FACTS_RULE", "OVERRIDES_RULE", "WORKLOADS_RULE", "RulePack", "RuleReview"]
 
 #: The id of what is said where a manifest cannot be counted: a wrong quantity, a size without a bound.
 FACTS_RULE = "facts"
+#: The id of what is said where an override for a group of nodes misses.
+OVERRIDES_RULE = "overrides"
 #: The id under which kinds are named that run containers and that no rule can look into.
 WORKLOADS_RULE = "workloads"
 _VERSION = "1"
@@ -151,6 +153,7 @@ class RulePack:
         )
         violations: list[Violation] = list(self._broken)
         violations += self._fact_problems(subjects)
+        violations += self._override_problems(subjects)
         not_checked: list[NotChecked] = [
             NotChecked(
                 WORKLOADS_RULE,
@@ -166,6 +169,13 @@ class RulePack:
             for outcome in self._ask(group, subjects):
                 violations += outcome.violations
                 not_checked += (replace(item, sites=(site.name,)) for item in outcome.not_checked)
+        not_checked += (
+            NotChecked(OVERRIDES_RULE, making.not_checked, (site.name,), origin)
+            for origin, making in subjects.makings
+            if making.not_checked
+        )
+        violations = [_at_origin(violation, subjects) for violation in violations]
+        not_checked = [_item_at_origin(item, subjects) for item in not_checked]
         counted, waived = apply_waivers(violations, self._fleet.rules.waivers, site=site.name, at=at)
         counted.sort(key=_order)
         return RuleReview(tuple(counted), tuple(waived), tuple(dict.fromkeys(not_checked)))
@@ -175,6 +185,22 @@ class RulePack:
         site_key = (group.number, *(subjects.key(name, paths) for name, paths in group.reads))
         for questions, key in group.subjects(subjects):
             yield self.memo.share(("answer", key, site_key), partial(_answer, questions))
+
+    def _override_problems(self, subjects: SiteSubjects) -> list[Violation]:
+        setting = self._fleet.rules.rules.get(OVERRIDES_RULE, RuleSetting())
+        return [
+            Violation(
+                rule=OVERRIDES_RULE,
+                severity=setting.severity or problem.severity,
+                message=problem.message,
+                hint=problem.hint,
+                resource=origin,
+                field_path=problem.field_path,
+            )
+            for origin, making in subjects.makings
+            for problem in making.problems
+            if setting.enabled
+        ]
 
     def _fact_problems(self, subjects: SiteSubjects) -> list[Violation]:
         setting = self._fleet.rules.rules.get(FACTS_RULE, RuleSetting())
@@ -190,6 +216,27 @@ class RulePack:
             for workload in subjects.workloads
             for problem in workload.problems
         ]
+
+
+def _at_origin(violation: Violation, subjects: SiteSubjects) -> Violation:
+    """Point from an object that a controller makes to the object, and the field, that set it so."""
+    found = subjects.made.get(violation.resource) if violation.resource is not None else None
+    if found is None:
+        return violation
+    origin, made = found
+    shown = f"{made.resource.kind} {made.resource.id.name}"
+    of = f"{shown}, for {made.group}" if made.group else shown
+    return replace(
+        violation,
+        message=f"{violation.message} ({of})",
+        resource=origin,
+        field_path=made.source.origin(violation.field_path),
+    )
+
+
+def _item_at_origin(item: NotChecked, subjects: SiteSubjects) -> NotChecked:
+    found = subjects.made.get(item.resource) if item.resource is not None else None
+    return item if found is None else replace(item, resource=found[0])
 
 
 def _answer(questions: Questions) -> Outcome:

@@ -10,14 +10,16 @@ from __future__ import annotations
 import marshal
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
 from reconciler.model.fleet import Fleet
 from reconciler.model.kinds import BUILT_IN, WorkloadKinds
 from reconciler.model.lock import ImagesLock
-from reconciler.model.resource import Resource
+from reconciler.model.resource import Resource, ResourceId
 from reconciler.model.site import Site
+from reconciler.rules.defaults import Defaulter
 from reconciler.rules.facts.admission import PodAdmission, limit_range_defaults, runtime_classes
 from reconciler.rules.facts.amounts import Amounts
 from reconciler.rules.facts.claim import claim_values
@@ -33,6 +35,8 @@ from reconciler.rules.facts.reference import reference_values
 from reconciler.rules.facts.scale import autoscalers
 from reconciler.rules.facts.usage import usage_values
 from reconciler.rules.facts.workload import OWNERSHIP_LABELS, WorkloadFacts, workload_facts
+from reconciler.rules.made.group import GROUP_KINDS, Made, Making, in_node_groups
+from reconciler.rules.made.making import is_made_of, make
 
 __all__ = ["SiteSubjects", "SubjectMemo", "at", "fingerprint", "plain"]
 
@@ -104,7 +108,7 @@ class SiteSubjects:
         kinds: WorkloadKinds = BUILT_IN,
     ) -> None:
         self._site = site
-        self.resources = self._resources = resources
+        self._given = resources
         self._fleet = fleet
         self._memo = memo
         self._lock = memo.lock(lock)
@@ -141,6 +145,11 @@ class SiteSubjects:
                 return self._storage_classes
             case "overlaps":
                 return self._overlaps
+            case "pods":
+                return [
+                    {"id": str(w.id), "namespace": w.id.namespace, "labels": w.pod_labels}
+                    for w in self.workloads
+                ]
             case "portClashes":
                 return port_clash_values(self.workloads)
             case _:
@@ -152,13 +161,16 @@ class SiteSubjects:
             case "site":
                 return tuple(fingerprint(at(self._site_values, path)) for path in sorted(paths))
             case "usage":
-                return (tuple(map(id, self.workloads)), id(self.nodes), self._budgets_key)
-            case "workloads" | "images" | "fit" | "overlaps" | "portClashes":
-                return (tuple(map(id, self.workloads)), id(self.nodes))
+                return (self._workloads_key, id(self.nodes), self._budgets_key)
+            case "workloads":
+                marks = [(w.labels, w.values["annotations"]) for w in self.workloads]
+                return (self._workloads_key, id(self.nodes), fingerprint(marks))
+            case "images" | "fit" | "overlaps" | "pods" | "portClashes":
+                return (self._workloads_key, id(self.nodes))
             case "nodes":
                 return id(self.nodes)
             case "resources":
-                return tuple(key for _, key in self.objects)
+                return tuple(map(fingerprint, self.manifests))
             case "references":
                 return fingerprint(self._references)
             case "claims":
@@ -172,28 +184,76 @@ class SiteSubjects:
     def nodes(self) -> tuple[NodeFacts, ...]:
         """Facts of the site's nodes."""
         nodes: tuple[NodeFacts, ...] = self._memo.share(
-            ("nodes", repr(self._site.nodes)), lambda: node_facts(self._site.nodes)
+            ("nodes", self._nodes_key, self._groups_key),
+            lambda: in_node_groups(node_facts(self._site.nodes), self._groups),
         )
         return nodes
 
     @cached_property
+    def resources(self) -> tuple[Resource, ...]:
+        """The desired set, and what controllers at the site make of it."""
+        return (*self._given, *(one.resource for _, making in self.makings for one in making.made))
+
+    @cached_property
+    def makings(self) -> tuple[tuple[ResourceId, Making], ...]:
+        """What is made of objects such as a YurtAppSet: a workload for each group of nodes."""
+        found = []
+        for resource in self._given:
+            if is_made_of(resource.id, self._kinds):
+                plain_key = fingerprint(_without_ownership(resource.manifest))
+                key = ("made", plain_key, id(self.nodes), self._groups_key, self._site.kubernetes_version)
+                making: Making = self._memo.share(key, partial(self._make, resource))
+                found.append((resource.id, making))
+        return tuple(found)
+
+    def _make(self, resource: Resource) -> Making:
+        making = make(resource, nodes=self.nodes, resources=self._given)
+        defaulter = Defaulter(self._site.kubernetes_version)
+        made = (replace(one, resource=defaulter.apply(one.resource)) for one in making.made)
+        return replace(making, made=tuple(made))
+
+    @cached_property
+    def made(self) -> Mapping[ResourceId, tuple[ResourceId, Made]]:
+        """Every made object, with the object that it is made of."""
+        own = {resource.id for resource in self._given} if self.makings else set()
+        return {
+            one.resource.id: (origin, one)
+            for origin, making in self.makings
+            for one in making.made
+            if one.resource.id not in own
+        }
+
+    @cached_property
+    def _groups(self) -> tuple[Resource, ...]:
+        return tuple(resource for resource in self._given if resource.kind in GROUP_KINDS)
+
+    @cached_property
+    def _groups_key(self) -> Hashable:
+        return fingerprint([_without_ownership(resource.manifest) for resource in self._groups])
+
+    @cached_property
+    def _nodes_key(self) -> Hashable:
+        return repr(self._site.nodes)
+
+    @cached_property
     def workloads(self) -> tuple[WorkloadFacts, ...]:
         """Facts of every workload, in the order of the desired set."""
-        classes = runtime_classes(self._resources)
-        scalers = autoscalers(self._resources)
+        classes = runtime_classes(self.resources)
+        scalers = autoscalers(self.resources)
         shared = (id(self.nodes), id(self._lock), fingerprint(classes))
         found = []
-        for resource, (manifest, manifest_key) in zip(self._resources, self.objects, strict=True):
+        for resource, manifest in zip(self.resources, self.manifests, strict=True):
             rid = resource.id
             kind = self._kinds.get((rid.group, rid.kind))
-            if kind is None:
+            if kind is None or is_made_of(rid, self._kinds):
                 continue
             defaults = self._container_defaults.get(rid.namespace, ())
             scaler = scalers.get((rid.group, rid.kind, rid.namespace, rid.name))
-            key = ("workload", manifest_key, scaler, fingerprint(defaults), *shared)
-            make = partial(
+            bare = {**manifest, "metadata": {"name": rid.name, "namespace": rid.namespace}}
+            key = ("workload", fingerprint(bare), scaler, fingerprint(defaults), *shared)
+            compute = partial(
                 workload_facts,
-                manifest,
+                bare,
                 rid,
                 kind=kind,
                 nodes=self.nodes,
@@ -201,26 +261,28 @@ class SiteSubjects:
                 autoscaler=scaler,
                 lock=self._lock,
             )
-            facts: WorkloadFacts = self._memo.share(key, make)
-            found.append(facts)
+            facts: WorkloadFacts = self._memo.share(key, compute)
+            found.append(facts.of(manifest))
         return tuple(found)
 
     @cached_property
     def unknown_workload_kinds(self) -> tuple[str, ...]:
         """Kinds of the site that run containers and that nobody has named, as `Kind.group`."""
         found: dict[str, None] = {}
-        for resource, (manifest, key) in zip(self._resources, self.objects, strict=True):
+        for resource, manifest in zip(self.resources, self.manifests, strict=True):
             rid = resource.id
             if "." not in rid.group or rid.group.endswith(".k8s.io") or (rid.group, rid.kind) in self._kinds:
                 continue
-            if self._memo.share(("embedded", key), partial(embeds_containers, manifest)):
+            if is_made_of(rid, self._kinds):
+                continue
+            if self._memo.share(("embedded", fingerprint(manifest)), partial(embeds_containers, manifest)):
                 found[f"{rid.kind}.{rid.group}"] = None
         return tuple(found)
 
     @cached_property
     def _container_defaults(self) -> dict[str, tuple[tuple[Amounts, Amounts], ...]]:
         ranges: dict[str, list[Resource]] = {}
-        for resource in self._resources:
+        for resource in self.resources:
             if resource.kind == "LimitRange" and not resource.id.group:
                 ranges.setdefault(resource.id.namespace, []).append(resource)
         problems: list[FactProblem] = []
@@ -228,6 +290,10 @@ class SiteSubjects:
             namespace: limit_range_defaults(sorted(found, key=lambda r: r.id.name), problems)
             for namespace, found in ranges.items()
         }
+
+    @cached_property
+    def _workloads_key(self) -> Hashable:
+        return tuple(workload.key for workload in self.workloads)
 
     @cached_property
     def _budgets_key(self) -> Hashable:
@@ -241,7 +307,7 @@ class SiteSubjects:
     @cached_property
     def _fit(self) -> dict[str, Any]:
         values: dict[str, Any] = self._memo.share(
-            ("fit", tuple(map(id, self.workloads)), id(self.nodes)),
+            ("fit", self._workloads_key, id(self.nodes)),
             lambda: fit_values(self.workloads, self.nodes),
         )
         return values
@@ -255,23 +321,23 @@ class SiteSubjects:
 
     @cached_property
     def _references(self) -> list[dict[str, Any]]:
-        return reference_values(self.workloads, self._resources)
+        return reference_values(self.workloads, self.resources)
 
     @cached_property
     def _claims(self) -> list[dict[str, Any]]:
-        return claim_values(self._resources)
+        return claim_values(self.resources)
 
     @cached_property
     def _storage_classes(self) -> list[str] | None:
         if self._site.storage_classes is None:
             return None
-        brought = [r.id.name for r in self._resources if r.kind == "StorageClass"]
+        brought = [r.id.name for r in self.resources if r.kind == "StorageClass"]
         return [*self._site.storage_classes, *brought]
 
     @cached_property
     def _overlaps(self) -> list[dict[str, Any]]:
         values: list[dict[str, Any]] = self._memo.share(
-            ("overlaps", tuple(map(id, self.workloads))), lambda: overlap_values(self.workloads)
+            ("overlaps", self._workloads_key), lambda: overlap_values(self.workloads)
         )
         return values
 
@@ -285,13 +351,12 @@ class SiteSubjects:
 
     @cached_property
     def _resource_values(self) -> list[Mapping[str, Any]]:
-        return [manifest for manifest, _ in self.objects]
+        return self.manifests
 
     @cached_property
-    def objects(self) -> list[tuple[Mapping[str, Any], Hashable]]:
-        """The manifest of every object, as rules see it, and its key."""
-        seen = [_without_ownership(resource.manifest) for resource in self._resources]
-        return [(manifest, fingerprint(manifest)) for manifest in seen]
+    def manifests(self) -> list[Mapping[str, Any]]:
+        """The manifest of every object, as rules see it."""
+        return [_without_ownership(resource.manifest) for resource in self.resources]
 
     @cached_property
     def _site_values(self) -> dict[str, Any]:

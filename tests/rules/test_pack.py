@@ -462,7 +462,7 @@ def test_a_name_of_another_scope_may_be_used_in_a_macro_and_not_otherwise() -> N
 def test_a_kind_that_runs_containers_and_is_not_known_is_said_to_be_not_checked() -> None:
     yurt = {
         "apiVersion": "apps.openyurt.io/v1beta1",
-        "kind": "YurtAppSet",
+        "kind": "YurtAppDaemon",
         "metadata": {"name": "web", "namespace": "n"},
         "spec": {"workload": {"workloadTemplate": {"deploymentTemplate": {"spec": {"template": POD}}}}},
     }
@@ -475,7 +475,7 @@ def test_a_kind_that_runs_containers_and_is_not_known_is_said_to_be_not_checked(
     found = review(pack(rule()), yurt, yurt, crd)
 
     assert [(item.rule, item.reason.partition(" ")[0]) for item in found.not_checked] == [
-        ("workloads", "YurtAppSet.apps.openyurt.io")
+        ("workloads", "YurtAppDaemon.apps.openyurt.io")
     ]
 
 

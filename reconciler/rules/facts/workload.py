@@ -36,6 +36,7 @@ class WorkloadFacts:
         refusals: (node, reason) for the others.
         stranded: (node, pods, reason) where a DaemonSet's controller makes pods that the node then does not
             take, because a RuntimeClass keeps them off it.
+        base: The facts that are shared by all such workloads, where this one has labels of its own.
         problems: What could not be read; such a workload is reported, never counted as zero in silence.
     """
 
@@ -48,10 +49,25 @@ class WorkloadFacts:
     images: tuple[ImageFacts, ...]
     problems: tuple[FactProblem, ...]
     stranded: tuple[tuple[str, int, str], ...] = ()
+    base: WorkloadFacts | None = None
+
+    def of(self, manifest: Mapping[str, Any]) -> WorkloadFacts:
+        """Return the same facts for a manifest that differs in its own labels and annotations at most."""
+        metadata = as_mapping(manifest.get("metadata"))
+        if not metadata.get("labels") and not metadata.get("annotations"):
+            return self
+        return replace(self, manifest=manifest, base=self)
+
+    @property
+    def key(self) -> int:
+        """What is equal for two workloads that differ in their own labels and annotations at most."""
+        return id(self.base or self)
 
     @cached_property
     def total(self) -> Amounts:
         """Requests of all pods together, once a rollout is done."""
+        if self.base is not None:
+            return self.base.total
         total: Amounts = {}
         add(total, self.pod.requests, self.scale.replicas)
         return total
@@ -64,12 +80,17 @@ class WorkloadFacts:
     @cached_property
     def pod_labels(self) -> dict[str, str]:
         """The labels of the pods."""
+        if self.base is not None:
+            return self.base.pod_labels
         return _strings(dig(self.manifest, *self.pod.path[:-1], "metadata", "labels"))
 
     @cached_property
     def values(self) -> dict[str, Any]:
         """The plain values that rules see as `workload`."""
         metadata = as_mapping(self.manifest.get("metadata"))
+        if self.base is not None:
+            own = {"labels": self.labels, "annotations": _strings(metadata.get("annotations"))}
+            return {**self.base.values, **own}
         pod = self.pod.spec
         mounts = _volumes(pod, self.pod.path, "hostPath", "path", "path")
         containers = [_container_values(container) for container in self.pod.containers]
