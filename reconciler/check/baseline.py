@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from reconciler.check.reach import reached_places
 from reconciler.documents import yaml
 from reconciler.documents.change import TreeChange
 from reconciler.documents.tree import FileTree, TreeError
 from reconciler.errors import InputError
-from reconciler.fleet.loading import FLEET_PATH, FleetLoad, load_fleet
+from reconciler.fleet.loading import FLEET_PATH, Choice, FleetLoad, load_fleet
 from reconciler.images.fields import image_fields
 from reconciler.model.finding import Finding
 from reconciler.model.fleet import Fleet
@@ -49,7 +49,7 @@ class Base:
     change: TreeChange
 
 
-def choose_sites(tree: FileTree, change: TreeChange) -> Callable[[tuple[str, ...]], Collection[str]]:
+def choose_sites(tree: FileTree, change: TreeChange) -> Choice:
     """Return what chooses, from the paths of all site files, those that a change may reach.
 
     Args:
@@ -57,9 +57,8 @@ def choose_sites(tree: FileTree, change: TreeChange) -> Callable[[tuple[str, ...
         change: What differs.
     """
 
-    def choose(paths: tuple[str, ...]) -> Collection[str]:
-        settings = load_fleet(tree, choose=lambda _: ()).fleet
-        if not change.exact or settings is None or decides_everywhere(change.paths, settings):
+    def choose(paths: tuple[str, ...], spec: Mapping[str, Any]) -> Collection[str]:
+        if not change.exact or decides_everywhere(change.paths, spec):
             return paths
         reached = reached_places(tree, change)
         chosen = {path for path in paths if path in change.paths or reached(path.rpartition("/")[0])}
@@ -68,10 +67,15 @@ def choose_sites(tree: FileTree, change: TreeChange) -> Callable[[tuple[str, ...
     return choose
 
 
-def decides_everywhere(changed: Iterable[str], fleet: Fleet) -> bool:
-    """Tell whether something differs that all sites share beside bases: then every site file is read."""
-    folders = (*_EVERYWHERE, *fleet.policy_paths, *fleet.schema_paths)
-    patterns = (fleet.manifest.get("spec") or {}).get("classes", ["classes/*.yaml"])
+def decides_everywhere(changed: Iterable[str], spec: Mapping[str, Any]) -> bool:
+    """Tell whether something differs that all sites share beside bases: then every site file is read.
+
+    Args:
+        changed: Paths that differ.
+        spec: The spec of `fleet.yaml`.
+    """
+    folders = (*_EVERYWHERE, *spec.get("policies", ("policies",)), *spec.get("schemas", ("schemas",)))
+    patterns = spec.get("classes", ["classes/*.yaml"])
     return any(
         path in (FLEET_PATH, _LOCK)
         or _is_below(path, folders)
@@ -135,7 +139,7 @@ class Baseline:
         self._engine: Literal["native", "pure"] = engine
         self._at = at
         wanted = {*(site.at.path for site in fleet.sites.values()), *(broken.path for broken in load.broken)}
-        self.load = load_fleet(base.tree, choose=wanted.intersection)
+        self.load = load_fleet(base.tree, choose=lambda paths, _: wanted.intersection(paths))
         self._head = fleet
         self._head_rulebook = rulebook
         self._head_schemas = schemas

@@ -111,11 +111,11 @@ class CheckSession:
         self, tree: FileTree, changed: Collection[str], known: FleetLoad, fleet: Fleet
     ) -> FleetLoad | None:
         """Return the fleet with the changed site files read anew, or None where that is not enough."""
-        if decides_everywhere(changed, fleet):
+        if decides_everywhere(changed, fleet.manifest.get("spec") or {}):
             return None
         chosen = frozenset(changed)
         if any(path.endswith("/site.yaml") or path in known.site_paths for path in chosen):
-            return _merged(known, fleet, load_fleet(tree, choose=chosen.intersection))
+            return _merged(known, fleet, load_fleet(tree, choose=lambda paths, _: chosen.intersection(paths)))
         return known
 
     def _judge(

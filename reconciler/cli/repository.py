@@ -27,7 +27,7 @@ class Repository:
         root: The directory that has `fleet.yaml`.
         tree: Its files.
         commit: The commit that `tree` holds, or "" for the working tree.
-        committed_at: The commit's time, or None for the working tree.
+        committed_at: The commit's time, or None for the working tree and for a base.
     """
 
     root: Path
@@ -97,7 +97,7 @@ def open_base(repository: Repository, base: str) -> Iterator[Repository]:
     with _tree(repository.root, repository.commit or "HEAD", listed=False) as tree:
         commit = tree.merge_base(base)
     with _tree(repository.root, commit) as tree:
-        yield Repository(repository.root, tree, tree.commit, tree.committed_at)
+        yield Repository(repository.root, tree, tree.commit)
 
 
 def changes(base: Repository, head: Repository) -> TreeChange:

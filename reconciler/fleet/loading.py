@@ -24,7 +24,7 @@ from reconciler.model.location import Location
 from reconciler.model.registry import ImageSettings
 from reconciler.model.site import Site, TargetType
 
-__all__ = ["FLEET_PATH", "BrokenSite", "FleetLoad", "load_fleet", "parse_site"]
+__all__ = ["FLEET_PATH", "BrokenSite", "Choice", "FleetLoad", "load_fleet", "parse_site"]
 
 FLEET_PATH = "fleet.yaml"
 #: A site file of more bytes is refused: it is read for every site at every check.
@@ -69,14 +69,16 @@ class FleetLoad:
     site_paths: tuple[str, ...] = ()
 
 
-def load_fleet(
-    tree: FileTree, *, choose: Callable[[tuple[str, ...]], Collection[str]] | None = None
-) -> FleetLoad:
+#: Given the paths of all site files, and the spec of `fleet.yaml`, returns the site files to read.
+Choice = Callable[[tuple[str, ...], Mapping[str, Any]], Collection[str]]
+
+
+def load_fleet(tree: FileTree, *, choose: Choice | None = None) -> FleetLoad:
     """Read `fleet.yaml`, all classes and all sites of a tree. Never raises for what people wrote.
 
     Args:
         tree: The fleet's files.
-        choose: Given the paths of all site files, returns those to read; None reads all.
+        choose: Says which site files are read; None reads all.
     """
     return _Loader(tree, choose).load()
 
@@ -140,9 +142,7 @@ def _name_of(value: Any) -> str:
 
 
 class _Loader:
-    def __init__(
-        self, tree: FileTree, choose: Callable[[tuple[str, ...]], Collection[str]] | None = None
-    ) -> None:
+    def __init__(self, tree: FileTree, choose: Choice | None = None) -> None:
         self._tree = tree
         self._choose = choose
         self._site_paths: tuple[str, ...] = ()
@@ -167,7 +167,7 @@ class _Loader:
             if found:
                 settings = None
         classes = self._classes(spec.get("classes", ["classes/*.yaml"]))
-        sites = self._sites(spec.get("sites", ["sites/*/site.yaml"]), classes, spec.get("defaults") or {})
+        sites = self._sites(spec, classes)
         fleet = None
         if settings is not None:
             fleet = Fleet(
@@ -223,12 +223,11 @@ class _Loader:
                     classes[part.name] = part
         return classes
 
-    def _sites(
-        self, patterns: Iterable[str], classes: Mapping[str, _Part], defaults: Mapping[str, Any]
-    ) -> dict[str, Site]:
+    def _sites(self, spec: Mapping[str, Any], classes: Mapping[str, _Part]) -> dict[str, Site]:
         sites: dict[str, Site] = {}
-        self._site_paths = tuple(self._expand(patterns))
-        chosen = frozenset(self._site_paths if self._choose is None else self._choose(self._site_paths))
+        defaults = spec.get("defaults") or {}
+        paths = self._site_paths = tuple(self._expand(spec.get("sites", ["sites/*/site.yaml"])))
+        chosen = frozenset(paths if self._choose is None else self._choose(paths, spec))
         for path in self._site_paths:
             if path not in chosen:
                 continue
