@@ -15,6 +15,7 @@ __all__ = ["applied", "changes_of", "counts", "digests", "failures", "held", "pl
 #: More than this is cut; the count says how many there were.
 _LONGEST_LIST = 50
 _LONGEST_TEXT = 600
+_MOST_FIELDS = 20
 _DOING = (Action.CREATE, Action.UPDATE, Action.DELETE)
 
 
@@ -49,8 +50,26 @@ def applied(revision: SiteRevision, outcome: Outcome, *, resources: int) -> dict
         "subject": _cut(revision.subject),
         "digests": digests(revision),
         "counts": counts(result.action for result in outcome.results),
+        "changes": _changes(outcome),
         "resources": resources,
     }
+
+
+def _changes(outcome: Outcome) -> list[dict[str, Any]]:
+    """Return what changed, object by object and field by field."""
+    found = [result for result in outcome.results if result.action in _DOING]
+    return [
+        {
+            "resource": str(result.id),
+            "action": result.action.value,
+            "fields": [
+                {"path": field.path, "before": field.before, "after": field.after}
+                for field in result.fields[:_MOST_FIELDS]
+            ],
+            **({"moreFields": more} if (more := len(result.fields) - _MOST_FIELDS) > 0 else {}),
+        }
+        for result in found[:_LONGEST_LIST]
+    ]
 
 
 def refused(assessment: Refused) -> dict[str, Any]:

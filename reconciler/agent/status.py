@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from reconciler.adapters import sqlite_state
 from reconciler.agent.clock import SystemClock
 
-__all__ = ["SiteStatus", "read_status"]
+__all__ = ["SiteStatus", "read_status", "status_of_object"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class SiteStatus:
         faults: Name (`source`, `target`, `drift`) to "code since T: message".
         pending: Events that wait to be delivered.
         epoch: Id of the outbox's life.
+        differences: What of the site's facts its cluster contradicts.
     """
 
     site: str
@@ -43,6 +46,7 @@ class SiteStatus:
     faults: dict[str, str]
     pending: int
     epoch: str
+    differences: tuple[str, ...] = ()
 
 
 def read_status(state: Path) -> SiteStatus:
@@ -74,3 +78,29 @@ def read_status(state: Path) -> SiteStatus:
         )
     finally:
         store.close()
+
+
+def status_of_object(live: Mapping[str, Any]) -> SiteStatus:
+    """Return what a `Site` object in a cluster tells; what it does not tell is "" or "Unknown"."""
+    status = live.get("status") or {}
+    rows = {str(row.get("type")): row for row in status.get("conditions") or ()}
+    ready = rows.get("Ready") or {}
+    syncs = status.get("syncs") or [{}]
+    return SiteStatus(
+        site=str(live["metadata"]["name"]),
+        state=str(status.get("state") or "Unknown"),
+        reason=str(ready.get("reason") or "NoStatus"),
+        message=str(ready.get("message") or "its agent has not written a status yet"),
+        since=str(ready.get("lastTransitionTime") or ""),
+        applied=str(status.get("lastAppliedRevision") or ""),
+        applied_at=str(status.get("lastAppliedTime") or ""),
+        attempted=str(status.get("lastAttemptedRevision") or ""),
+        attempt=str(syncs[0].get("result") or ""),
+        faults={
+            str(name): f"{fault.get('code')} since {fault.get('since')}: {fault.get('message')}"
+            for name, fault in (status.get("faults") or {}).items()
+        },
+        pending=0,
+        epoch=str((status.get("agent") or {}).get("epoch") or ""),
+        differences=tuple(str(text) for text in status.get("factDifferences") or ()),
+    )

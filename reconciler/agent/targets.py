@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import assert_never
 
 from reconciler.agent.revision import SiteRevision
@@ -12,11 +13,24 @@ from reconciler.model.site import TargetType
 from reconciler.ports.presence import Presence
 from reconciler.ports.target import Target
 
-__all__ = ["open_presence", "open_target"]
+__all__ = ["open_presence", "open_target", "open_target_for"]
 
 
 def open_target(facts: TargetFacts, revision: SiteRevision) -> Target:
-    """Return the target of a site. Adapters load only where they are used.
+    """Return the target of a site's revision. Adapters load only where they are used.
+
+    Raises:
+        UsageError: The description does not say where the target is.
+    """
+    return open_target_for(
+        facts, site=revision.site, platform=revision.platform, former_sites=revision.former_sites
+    )
+
+
+def open_target_for(
+    facts: TargetFacts, *, site: str, platform: str, former_sites: Sequence[str] = ()
+) -> Target:
+    """Return the target of a site.
 
     Raises:
         UsageError: The description does not say where the target is.
@@ -26,18 +40,16 @@ def open_target(facts: TargetFacts, revision: SiteRevision) -> Target:
             from reconciler.adapters.directory import DirectoryTarget
 
             _want_path(facts, "the folder")
-            return DirectoryTarget(facts.path, revision.site, platform=revision.platform)
+            return DirectoryTarget(facts.path, site, platform=platform)
         case TargetType.KUBECONFIG:
             from reconciler.adapters.kube import KubeTarget, kubeconfig
 
             _want_path(facts, "the kubeconfig file")
-            return KubeTarget(
-                kubeconfig(facts.path, facts.context), revision.site, former_sites=revision.former_sites
-            )
+            return KubeTarget(kubeconfig(facts.path, facts.context), site, former_sites=former_sites)
         case TargetType.IN_CLUSTER:
             from reconciler.adapters.kube import KubeTarget, in_cluster
 
-            return KubeTarget(in_cluster(), revision.site, former_sites=revision.former_sites)
+            return KubeTarget(in_cluster(), site, former_sites=former_sites)
         case _:
             assert_never(facts.type)
 

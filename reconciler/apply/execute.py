@@ -170,6 +170,8 @@ class _Run:
             live = change.live
             if result is not None and live is not None and not _leaving(live) and same_object(live, result):
                 self._ledger.unchanged(change, live)
+            elif result is not None:
+                self._ledger.differs(change, result)
             self._tell(Phase.DRY_RUN, change)
 
     def _refused_dry_run(self, change: Change, err: TargetRefused) -> None:

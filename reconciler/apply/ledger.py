@@ -10,6 +10,7 @@ from reconciler.model.outcome import Actuation, Outcome, Refusal, Result
 from reconciler.model.plan import Action, Change, Health, Inventory, InventoryEntry, Plan
 from reconciler.model.resource import Manifest, ResourceId
 from reconciler.planning import conventions
+from reconciler.planning.difference import field_changes
 from reconciler.planning.digest import fields_digest, manifest_digest
 
 __all__ = ["Ledger"]
@@ -79,6 +80,11 @@ class Ledger:
             )
         self._update(change.id, action=action, actuation=Actuation.SUCCEEDED)
 
+    def differs(self, change: Change, result: Manifest) -> None:
+        """Note what an object would become, as its dry-run told."""
+        fields = field_changes(change.live, result) if change.live is not None else ()
+        self._results[change.id] = replace(self._results[change.id], fields=fields)
+
     def deleting(self, change: Change) -> None:
         """Note that the target was asked to delete an object. It stays in the inventory until it is gone."""
         self.changed = True
@@ -133,6 +139,7 @@ class Ledger:
             old.reason if reason is None else reason,
             health or old.health,
             old.awaited if awaited is None else awaited,
+            old.fields,
         )
 
 

@@ -43,10 +43,15 @@ COMMANDS: tuple[Command, ...] = (
     Command("test", "reconciler.cli.commands.test", "run the tests of rules"),
     Command("eval", "reconciler.cli.commands.eval", "evaluate a CEL expression on an object"),
     Command("admit", "reconciler.cli.commands.admit", "try admission policies on one object"),
+    Command("diff", "reconciler.cli.commands.diff", "say what applying a site would change at its cluster"),
     Command("export", "reconciler.cli.commands.export", "write schemas, CRDs or policies for other tools"),
     Command("images", "reconciler.cli.commands.images", "verify the signatures of images"),
     Command("agent", "reconciler.agent.command", "sync one site from the repository, as long as it runs"),
-    Command("status", "reconciler.cli.commands.status", "say how a site is, from its agent's state"),
+    Command(
+        "status",
+        "reconciler.cli.commands.status",
+        "say how sites are, from an agent's state or from a cluster",
+    ),
     Command(
         "demo", "reconciler.cli.commands.demo", "see three sites checked and synced, in a folder of its own"
     ),

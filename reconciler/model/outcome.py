@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-from reconciler.model.plan import Action, Health, HealthStatus, Hold, Inventory
+from reconciler.model.plan import Action, FieldChange, Health, HealthStatus, Hold, Inventory
 from reconciler.model.resource import ResourceId
 
 __all__ = ["Actuation", "Outcome", "Phase", "Refusal", "Result", "Step"]
@@ -31,6 +31,7 @@ class Result:
         reason: Why it was skipped or why it failed, in the target's own words.
         health: The last health seen, or None where nobody looked.
         awaited: Whether the sync waited for its health, so that it counts as a failure of this revision.
+        fields: What changed in it, field by field, as the target's dry-run told; values of Secrets masked.
     """
 
     id: ResourceId
@@ -39,6 +40,7 @@ class Result:
     reason: str = ""
     health: Health | None = None
     awaited: bool = False
+    fields: tuple[FieldChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from reconciler.model.resource import Manifest, Resource, ResourceId
 __all__ = [
     "Action",
     "Change",
+    "FieldChange",
     "Health",
     "HealthStatus",
     "Hold",
@@ -35,6 +36,21 @@ class Action(enum.Enum):
     DELETE = "delete"
     UNCHANGED = "unchanged"
     SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field that changes.
+
+    Attributes:
+        path: As `spec.template.spec.containers[web].image`.
+        before: The value before, as short JSON; None where there was none.
+        after: The value after; None where it goes away.
+    """
+
+    path: str
+    before: str | None
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True)
