@@ -1,0 +1,1 @@
+"""The hub: takes the reports of all sites, and shows the fleet. An ASGI app over SQLite or PostgreSQL."""

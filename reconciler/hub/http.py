@@ -1,0 +1,161 @@
+"""Requests and answers: who asks, how much may be read, and problems as RFC 9457 says them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from reconciler.errors import WaysideError
+from reconciler.ports.hub_store import TokenRow
+
+__all__ = [
+    "COOKIE",
+    "Problem",
+    "cursor_of",
+    "limit_of",
+    "number_of",
+    "problem_response",
+    "read_body",
+    "token_of",
+]
+
+COOKIE = "wayside_token"
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+class Problem(WaysideError):
+    """An answer that is not what was asked for.
+
+    Args:
+        status: The HTTP status.
+        message: What is wrong.
+        retry_after: Seconds after which to try again, or 0.
+    """
+
+    def __init__(
+        self, status: int, message: str, *, code: str = "", hint: str = "", retry_after: int = 0
+    ) -> None:
+        super().__init__(message, code=code or f"http-{status}", hint=hint)
+        self.status = status
+        self.retry_after = retry_after
+
+
+def problem_response(problem: Problem) -> Response:
+    """Return a problem as `application/problem+json`."""
+    body = {"type": "about:blank", "status": problem.status, "code": problem.code, "title": problem.message}
+    if problem.hint:
+        body["detail"] = problem.hint
+    headers = {}
+    if problem.retry_after:
+        headers["Retry-After"] = str(problem.retry_after)
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(body, problem.status, headers, media_type="application/problem+json")
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return a request's body.
+
+    Raises:
+        Problem: It is larger than `limit` bytes; the rest is not read.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise Problem(413, f"expected a body of at most {limit} bytes, found {declared}", code="too-large")
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise Problem(413, f"expected a body of at most {limit} bytes, found more", code="too-large")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def token_of(request: Request) -> str:
+    """Return the token that a request bears, or "".
+
+    A cookie counts for a change only from the hub's own pages: a browser sends it along whoever asks.
+
+    Raises:
+        Problem: A page of another origin asks for a change.
+    """
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return token.strip()
+    cookie = request.cookies.get(COOKIE, "")
+    if cookie and request.method not in _SAFE:
+        origin = request.headers.get("origin", "")
+        if origin != f"{request.url.scheme}://{request.headers.get('host', '')}":
+            raise Problem(
+                403, "expected a request from the hub's own pages, found another origin", code="origin"
+            )
+    return cookie
+
+
+def allow(row: TokenRow | None, *, role: str, site: str = "") -> None:
+    """Let somebody do something.
+
+    Args:
+        row: Whose token the request bears, or None.
+        role: What is needed: `report` as `site`, `read` or `write`.
+        site: The site that is reported for.
+
+    Raises:
+        Problem: They may not.
+    """
+    if row is None:
+        raise Problem(401, "expected a token that is valid, found none", code="unauthenticated")
+    if role == "report":
+        if row.role != "report" or row.subject != site:
+            raise Problem(403, f"expected the token of the site {site}, found another", code="another-site")
+    elif row.role not in {"write", role}:
+        raise Problem(
+            403, f"expected an operator's token with the role {role}, found {row.role}", code="forbidden"
+        )
+
+
+def limit_of(request: Request, *, most: int = 1000, usual: int = 100) -> int:
+    """Return the query parameter `limit`.
+
+    Raises:
+        Problem: It is no number between 1 and `most`.
+    """
+    text = request.query_params.get("limit", str(usual))
+    if not text.isascii() or not text.isdigit() or len(text) > 6 or not 1 <= int(text) <= most:
+        raise Problem(400, f"expected a limit from 1 to {most}", code="bad-limit")
+    return int(text)
+
+
+def cursor_of(value: Any) -> str:
+    """Return a cursor that stands for a place in a list; nobody should read anything into it."""
+    return base64.urlsafe_b64encode(str(value).encode()).decode().rstrip("=")
+
+
+def place_of(request: Request) -> str:
+    """Return what the query parameter `cursor` stands for, or "".
+
+    Raises:
+        Problem: It is no cursor.
+    """
+    text = request.query_params.get("cursor", "")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise Problem(400, "expected a cursor from an earlier answer", code="bad-cursor") from None
+
+
+def number_of(text: str) -> int:
+    """Return the number that a cursor stands for, or 0 for "".
+
+    Raises:
+        Problem: It is none.
+    """
+    if not text:
+        return 0
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise Problem(400, "expected a cursor from an earlier answer", code="bad-cursor")
+    return int(text)

@@ -1,0 +1,101 @@
+"""What a batch does to a site: which events are new, and whether they can be true. No input or output."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.model.event import Event, Receipt
+from reconciler.model.site_record import SiteRecord, fold
+
+__all__ = ["Absorption", "Trouble", "absorb"]
+
+TWO_AGENTS = "an outbox that was given up reports again: two agents run as this site, or its disk was copied"
+SAME_NUMBER = "two different events bear the same number: two agents run as this site, or its disk was copied"
+
+
+class Trouble(enum.Enum):
+    """Why a batch was not simply taken."""
+
+    NONE = "none"
+    #: Events before it are missing; the receipt asks for them.
+    GAP = "gap"
+    #: It contradicts what was stored under the same numbers.
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class Absorption:
+    """What becomes of a batch.
+
+    Attributes:
+        record: What is known of the site afterwards.
+        new: The events to store, in order.
+        receipt: Up to which number the batch's epoch is stored without gaps afterwards.
+        trouble: Why it was not simply taken.
+        repeated: How many events were stored already.
+    """
+
+    record: SiteRecord
+    new: Sequence[Event]
+    receipt: Receipt
+    trouble: Trouble = Trouble.NONE
+    repeated: int = 0
+
+
+def absorb(
+    record: SiteRecord,
+    batch: Sequence[Event],
+    *,
+    epochs: Mapping[str, int],
+    stored: Mapping[int, Event],
+    received: float,
+    skew: float | None = None,
+) -> Absorption:
+    """Say what a batch does to a site.
+
+    A batch can come twice, late, or from a copy of the site's disk. Every event is stored once, under its
+    epoch and number; the site's state follows the newest epoch alone.
+
+    Args:
+        record: What is known of the site.
+        batch: Events of one epoch, numbered without gaps; at least one.
+        epochs: For every epoch of the site the highest number that is stored without gaps.
+        stored: Events of this epoch that are stored under numbers of the batch, as far as they are kept.
+        received: Seconds since 1970, by the hub's clock.
+        skew: Seconds that the site's clock is ahead, where it was measured.
+    """
+    epoch = batch[0].epoch
+    known = epochs.get(epoch, 0)
+    seen = dataclasses.replace(
+        record,
+        last_seen=max(received, record.last_seen),
+        first_seen=record.first_seen or received,
+        skew=record.skew if skew is None else round(skew, 1),
+    )
+    for event in batch:
+        if event.sequence > known:
+            break
+        before = stored.get(event.sequence)
+        if before is not None and before != event:
+            return Absorption(
+                dataclasses.replace(seen, conflict=SAME_NUMBER), (), Receipt(epoch, known), Trouble.CONFLICT
+            )
+    new = [event for event in batch if event.sequence > known]
+    repeated = len(batch) - len(new)
+    if not new:
+        return Absorption(seen, (), Receipt(epoch, known), repeated=repeated)
+    if new[0].sequence != known + 1:
+        return Absorption(seen, (), Receipt(epoch, known), Trouble.GAP)
+    acknowledged = new[-1].sequence
+    count = record.events + len(new)
+    if epoch != record.epoch and epoch in epochs:
+        seen = dataclasses.replace(seen, conflict=TWO_AGENTS, events=count)
+        return Absorption(seen, new, Receipt(epoch, acknowledged), repeated=repeated)
+    folded = seen
+    for event in new:
+        folded = fold(folded, event)
+    folded = dataclasses.replace(folded, epoch=epoch, acknowledged=acknowledged, events=count)
+    return Absorption(folded, new, Receipt(epoch, acknowledged), repeated=repeated)

@@ -1,0 +1,94 @@
+"""Running the hub: one process, one event loop, ended cleanly by a signal."""
+
+from __future__ import annotations
+
+import ssl
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from reconciler.errors import UsageError
+from reconciler.hub.app import create_app
+from reconciler.hub.core import Core, Limits
+from reconciler.hub.tokens import mint
+from reconciler.ports.hub_store import HubStore
+
+__all__ = ["Serving", "serve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How the hub is reached.
+
+    Attributes:
+        host: The address to listen at.
+        port: The port; 0 for a free one.
+        certificate: A file with the TLS certificate and its chain, or "" for plain HTTP.
+        key: A file with its private key, or "".
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8420
+    certificate: str = ""
+    key: str = ""
+
+
+def serve(store: HubStore, serving: Serving, limits: Limits) -> None:
+    """Serve until SIGTERM or SIGINT; what waits is stored before this returns.
+
+    Raises:
+        UsageError: It cannot listen there, or its certificate cannot be used.
+        StateError: The database cannot be used.
+    """
+    if bool(serving.certificate) != bool(serving.key):
+        raise UsageError("expected both --tls-certificate and --tls-key, found one", code="tls")
+    if not serving.certificate and serving.host not in {"127.0.0.1", "::1", "localhost"}:
+        sys.stderr.write(
+            "warning: the hub speaks plain HTTP; put a TLS proxy before it, or give --tls-certificate\n"
+        )
+    core = Core(store, limits=limits)
+    if not store.tokens():
+        token, row = mint(kind="operator", subject="admin", role="write", now=core.clock())
+        store.save_token(row)
+        core.guard.reload()
+        sys.stderr.write(f"made the first operator's token (it is shown this once): {token}\n")
+    config = uvicorn.Config(
+        create_app(core),
+        host=serving.host,
+        port=serving.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        lifespan="on",
+        http="httptools",
+        limit_concurrency=4000,
+        backlog=4096,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    if serving.certificate:
+        for file in (serving.certificate, serving.key):
+            if not Path(file).is_file():
+                raise UsageError(f"there is no file {file}", code="tls")
+        config.ssl_certfile, config.ssl_keyfile = serving.certificate, serving.key
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as err:
+        raise UsageError(f"the certificate {serving.certificate} cannot be used: {err}", code="tls") from err
+    try:
+        listening = config.bind_socket()
+    except SystemExit:
+        raise UsageError(
+            f"cannot listen at {serving.host}:{serving.port}",
+            code="port-in-use",
+            hint="choose another with --listen HOST:PORT",
+        ) from None
+    address = listening.getsockname()
+    scheme = "https" if serving.certificate else "http"
+    sys.stderr.write(f"the hub is at {scheme}://{serving.host}:{address[1]}\n")
+    sys.stderr.flush()
+    uvicorn.Server(config).run(sockets=[listening])
