@@ -114,6 +114,10 @@ def fold(record: SiteRecord, event: Event) -> SiteRecord:
     match event.type:
         case EventType.AGENT_STARTED.value:
             _take(changes, data, ("version", "platform", "applied"))
+            if record.reason == "NeverSeen":
+                _say(
+                    changes, record, event, "Unknown", reason="Started", message="the agent has just started"
+                )
         case EventType.AGENT_HEARTBEAT.value:
             _take(changes, data, ("applied", "attempted", "version"))
         case EventType.SYNC_PLANNED.value:
