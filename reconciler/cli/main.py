@@ -47,16 +47,12 @@ COMMANDS: tuple[Command, ...] = (
     Command("export", "reconciler.cli.commands.export", "write schemas, CRDs or policies for other tools"),
     Command("images", "reconciler.cli.commands.images", "verify the signatures of images"),
     Command("agent", "reconciler.agent.command", "sync one site from the repository, as long as it runs"),
-<<<<<<< HEAD
+    Command("hub", "reconciler.hub.command", "take the reports of all sites, and show the fleet"),
     Command(
         "status",
         "reconciler.cli.commands.status",
         "say how sites are, from an agent's state or from a cluster",
     ),
-=======
-    Command("hub", "reconciler.hub.command", "take the reports of all sites, and show the fleet"),
-    Command("status", "reconciler.cli.commands.status", "say how a site is, from its agent's state"),
->>>>>>> 7a5fe00 (Take the reports of all sites in a hub, over SQLite or PostgreSQL, and show the fleet on a page)
     Command(
         "demo", "reconciler.cli.commands.demo", "see three sites checked and synced, in a folder of its own"
     ),
