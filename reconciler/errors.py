@@ -11,6 +11,7 @@ them; none carries a whole document, and none carries the value of a Secret.
     │   ├── RenderError         an overlay cannot be built
     │   └── RuleError           a policy cannot be loaded or evaluated
     ├── SourceError             the repository cannot be read (not "is empty")
+    ├── RegistryError           a registry gave no answer that can be used
     ├── TargetError             the site's cluster or folder did not do what was asked
     │   ├── TargetUnreachable   no answer; nothing is known about what is there
     │   └── TargetRefused       an answer that says no, with its reason
@@ -29,6 +30,7 @@ __all__ = [
     "DocumentError",
     "FleetError",
     "InputError",
+    "RegistryError",
     "RenderError",
     "RuleError",
     "SourceError",
@@ -95,6 +97,23 @@ class RuleError(InputError):
 
 class SourceError(WaysideError):
     """The repository, or a revision of it, cannot be read. Never means "empty"."""
+
+
+class RegistryError(WaysideError):
+    """A registry gave no answer that can be used.
+
+    `code` is one of `registry-unreachable` (no answer), `registry-limited` (it says "later"),
+    `registry-denied` (it says "not you"), `registry-answer` (the answer is not what was asked for) and
+    `image-missing`: the only one that means that there is no such image.
+
+    Args:
+        message: What is wrong, without credentials.
+        status: The HTTP status, or 0 where there is none.
+    """
+
+    def __init__(self, message: str, *, code: str, status: int = 0, hint: str = "") -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.status = status
 
 
 class TargetError(WaysideError):

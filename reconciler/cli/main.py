@@ -45,7 +45,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("admit", "reconciler.cli.commands.admit", "try admission policies on one object"),
     Command("diff", "reconciler.cli.commands.diff", "say what applying a site would change at its cluster"),
     Command("export", "reconciler.cli.commands.export", "write schemas, CRDs or policies for other tools"),
-    Command("images", "reconciler.cli.commands.images", "verify the signatures of images"),
+    Command("images", "reconciler.cli.commands.images", "lock, list and verify the images that sites use"),
     Command("agent", "reconciler.agent.command", "sync one site from the repository, as long as it runs"),
     Command("hub", "reconciler.hub.command", "take the reports of all sites, and show the fleet"),
     Command(

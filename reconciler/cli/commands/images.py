@@ -8,6 +8,9 @@ import importlib
 __all__ = ["add_arguments", "run"]
 
 _COMMANDS: tuple[tuple[str, str], ...] = (
+    ("lock", "ask registries what stands behind image references, and write it to images.lock"),
+    ("list", "list the images that sites use"),
+    ("prune", "delete evidence that images.lock no longer leads to"),
     ("verify", "verify signatures: of the lock, of single images, or of one bundle"),
 )
 

@@ -1,0 +1,1 @@
+"""Keeping `images.lock` and its evidence: what sites use, asked of registries and written down."""
