@@ -92,11 +92,11 @@ def run(options: argparse.Namespace) -> int:
 
 def print_findings(state: LockState, repository: Repository) -> int:
     """Print why the images of a fleet are not known; the exit code is 1."""
-    from reconciler.report.text import finding_lines
+    from reconciler.report.text import TextStyle, finding_lines
 
     ink = Style.for_stream(sys.stderr, os.environ)
     for finding in state.findings:
-        for line in finding_lines(finding, repository.read_line, ink):
+        for line in finding_lines(finding, repository.read_line, TextStyle(ink=ink)):
             print(line, file=sys.stderr)
         print(file=sys.stderr)
     refused = ink.error("refused")
