@@ -23,6 +23,7 @@ from reconciler.model.image import ImageReference, ImageReferenceError
 from reconciler.model.lock import ImagesLock, LockedImage
 from reconciler.model.resource import Resource
 from reconciler.model.site import Site
+from reconciler.pipeline.desired import Desired, build_desired
 from reconciler.pipeline.evaluate import Evaluation, evaluate_site
 from reconciler.pipeline.rulebook import Rulebook
 from reconciler.pipeline.schemas import SchemaBook
@@ -220,6 +221,23 @@ class Baseline:
             schemas=self._schemas,
             at=self._at,
         )
+
+    def desired(self, site: Site, before: Renderer) -> Desired | None:
+        """Return what is at a site in the base; None where it is not there, or cannot be built."""
+        earlier = self.site(site)
+        if earlier is None:
+            return None
+        rulebook = self.rulebook
+        try:
+            return build_desired(
+                site=earlier,
+                renderer=before,
+                lock=rulebook.lock,
+                kinds=rulebook.pack.kinds,
+                keep_tags=rulebook.fleet.images.keep_tags,
+            )
+        except (InputError, TreeError):
+            return None
 
     def weakenings(self, tree: FileTree) -> list[Finding]:
         """List what the change takes from rules and trust; all of it is new.

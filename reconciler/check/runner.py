@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 from reconciler.check.baseline import Base, Baseline, choose_sites, marked
@@ -208,6 +209,7 @@ def _work(sites: Sequence[Site], job: _Job, progress: Progress) -> _Share:
             rulebook=job.rulebook,
             schemas=job.schemas,
             at=job.at,
+            before=partial(baseline.desired, site, before) if baseline is not None else None,
         )
         findings: Sequence[Finding] = found.findings
         if baseline is not None and findings:

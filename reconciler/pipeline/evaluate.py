@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from reconciler.documents.tree import FileTree, TreeError
@@ -13,10 +14,11 @@ from reconciler.model.location import Location
 from reconciler.model.resource import Resource
 from reconciler.model.site import Site
 from reconciler.model.verdict import Verdict
-from reconciler.pipeline.desired import build_desired
+from reconciler.pipeline.desired import Desired, build_desired
 from reconciler.pipeline.findings import error_finding, locate_violations
 from reconciler.pipeline.rulebook import Rulebook
 from reconciler.pipeline.schemas import SchemaBook
+from reconciler.pipeline.transitions import transitions
 from reconciler.render import Renderer
 
 __all__ = ["Evaluation", "evaluate_site"]
@@ -51,6 +53,7 @@ def evaluate_site(
     rulebook: Rulebook,
     at: datetime.datetime,
     schemas: SchemaBook | None = None,
+    before: Callable[[], Desired | None] | None = None,
 ) -> Evaluation:
     """Build a site's desired set and judge it. Pure: the same files and time give the same digests anywhere.
 
@@ -61,6 +64,7 @@ def evaluate_site(
         rulebook: The fleet's rules, compiled; may be shared by many sites.
         at: The commit's committer time, by which waivers and keys expire.
         schemas: The fleet's schemas, where no API server is asked. They do not touch the verdict.
+        before: Gives what was at the site, for rules about changes. Neither do they touch the verdict.
     """
     if rulebook.blocking:
         found = tuple(dataclasses.replace(finding, sites=(site.name,)) for finding in rulebook.blocking)
@@ -79,6 +83,13 @@ def evaluate_site(
         return Evaluation(site, None, None, (finding,))
     verdict = rulebook.judge(desired, at=at)
     wrong, unknown = schemas.check(site, desired.resources) if schemas is not None else ((), ())
+    rules_compare = rulebook.compares or (schemas is not None and schemas.compares(desired.resources))
+    earlier = before() if before is not None and rules_compare else None
+    if earlier is not None:
+        moved, unsure = transitions(
+            desired, earlier, rulebook=rulebook, schemas=schemas, known=(*verdict.violations, *wrong), at=at
+        )
+        wrong, unknown = (*wrong, *moved), (*unknown, *unsure)
     fail_on = rulebook.fleet.rules.fail_on
     return Evaluation(
         site=site,

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from reconciler.documents import yaml
-from reconciler.documents.tree import EntryType, FileTree
+from reconciler.documents.tree import EntryType, FileTree, walk
 from reconciler.documents.yaml import Document
 from reconciler.errors import DocumentError
 from reconciler.fleet.lock import load_lock
 from reconciler.model.digest import digest_value
-from reconciler.model.finding import Finding, Severity
+from reconciler.model.finding import Finding, NotChecked, Severity, Violation
 from reconciler.model.fleet import Fleet
 from reconciler.model.lock import ImagesLock
-from reconciler.model.resource import Manifest
+from reconciler.model.resource import Manifest, Resource
 from reconciler.model.verdict import Verdict
 from reconciler.pipeline.desired import Desired
-from reconciler.rules.admission.pack import AdmissionPack, is_admission
+from reconciler.rules.admission.documents import is_admission
 from reconciler.rules.builtin import PREFIX, builtin_documents, read_builtin
 from reconciler.rules.defaults import Defaulter
 from reconciler.rules.pack import RulePack
 from reconciler.rules.waivers import apply_waivers
+
+if TYPE_CHECKING:
+    from reconciler.rules.admission.pack import AdmissionPack
 
 __all__ = ["Rulebook", "policy_documents"]
 
@@ -66,6 +69,7 @@ class Rulebook:
         self.pack = pack
         self._admission = admission
         self._params = params
+        self._params_digest = digest_value(list(params)) if admission else ""
         self.documents = documents
         self._defaulters: dict[tuple[int, int], Defaulter] = {}
 
@@ -90,14 +94,20 @@ class Rulebook:
         pack = RulePack.load([*builtin_documents(), *own], fleet=fleet, engine=engine, read=read)
         policies = [document for document in own if is_admission(document.value)]
         # What else stands beside the policies may be their parameters.
-        params = tuple(d.value for d in own if isinstance(d.value, dict) and d not in policies)
-        admission = {
-            version: AdmissionPack.load(
-                policies, kubernetes=f"{version[0]}.{version[1]}", engine=engine, read=read
-            )
-            for version in sorted({site.kubernetes_version for site in fleet.sites.values()})
-            if policies
-        }
+        params = tuple(d.value for d in own if isinstance(d.value, dict) and not is_admission(d.value))
+        admission = {}
+        if policies:
+            from reconciler.rules.admission.pack import AdmissionPack
+
+            definitions = (*params, *_schema_values(tree, fleet))
+            for version in sorted({site.kubernetes_version for site in fleet.sites.values()}):
+                admission[version] = AdmissionPack.load(
+                    policies,
+                    kubernetes=f"{version[0]}.{version[1]}",
+                    engine=engine,
+                    definitions=[one for one in definitions if _is_definition(one)],
+                    read=read,
+                )
         return cls(
             fleet=fleet,
             pack=pack,
@@ -117,10 +127,7 @@ class Rulebook:
             at: The time by which waivers expire.
         """
         site = desired.site
-        defaulter = self._defaulters.get(site.kubernetes_version)
-        if defaulter is None:
-            defaulter = self._defaulters[site.kubernetes_version] = Defaulter(site.kubernetes_version)
-        seen = tuple(defaulter.apply(resource) for resource in desired.resources)
+        seen = self._defaulted(desired)
         review = self.pack.review(site, seen, fleet=self.fleet, lock=self.lock, at=at)
         # Waivers hold for whatever is found, not only for what the site rules say.
         waivers = self.fleet.rules.waivers
@@ -136,7 +143,7 @@ class Rulebook:
             violations += counted
             waived += more
             not_checked += answer.not_checked
-            rules_digest = digest_value([rules_digest, admission.digest])
+            rules_digest = digest_value([rules_digest, admission.digest, self._params_digest])
         allowed = not any(violation.severity.at_least(self.fleet.rules.fail_on) for violation in violations)
         inputs = digest_value([site.manifest, [resource.manifest for resource in seen]])
         outcome = [
@@ -152,6 +159,57 @@ class Rulebook:
             verdict_digest=digest_value([inputs, rules_digest, allowed, outcome]),
             waived=tuple(waived),
         )
+
+    @property
+    def compares(self) -> bool:
+        """Whether there are rules that may say something of a change: admission policies."""
+        return any(pack.policies for pack in self._admission.values())
+
+    def compare(
+        self, desired: Desired, before: Desired, *, at: datetime.datetime
+    ) -> tuple[tuple[Violation, ...], tuple[NotChecked, ...]]:
+        """Ask the admission policies about what changes at a site: what is updated, and what is deleted.
+
+        Args:
+            desired: What is to be applied.
+            before: What is there now.
+            at: The time by which waivers expire.
+
+        Returns:
+            What is refused of a change, and what is not checked of it. It is no part of the verdict.
+        """
+        admission = self._admission.get(desired.site.kubernetes_version)
+        if admission is None or not admission.policies:
+            return (), ()
+        old = {resource.id: resource.manifest for resource in self._defaulted(before)}
+        answer = admission.review_changes(
+            self._defaulted(desired), old, params=(*self._params, desired.site.manifest), user_info=_AGENT
+        )
+        waivers = self.fleet.rules.waivers
+        counted, _ = apply_waivers(answer.violations, waivers, site=desired.site.name, at=at)
+        return tuple(counted), answer.not_checked
+
+    def _defaulted(self, desired: Desired) -> tuple[Resource, ...]:
+        version = desired.site.kubernetes_version
+        defaulter = self._defaulters.get(version)
+        if defaulter is None:
+            defaulter = self._defaulters[version] = Defaulter(version)
+        return tuple(defaulter.apply(resource) for resource in desired.resources)
+
+
+def _is_definition(value: Any) -> bool:
+    return isinstance(value, Mapping) and value.get("kind") == "CustomResourceDefinition"
+
+
+def _schema_values(tree: FileTree, fleet: Fleet) -> Iterator[Any]:
+    """Yield the documents of the fleet's schema files; what cannot be read is the schema check's to tell."""
+    for path in fleet.schema_paths:
+        for file in walk(tree, path) if tree.entry_type(path) is EntryType.DIRECTORY else [path]:
+            if file.endswith((".yaml", ".yml")) and tree.entry_type(file) is EntryType.FILE:
+                try:
+                    yield from (document.value for document in yaml.load(tree.read(file), file))
+                except DocumentError:
+                    continue
 
 
 def policy_documents(tree: FileTree, paths: tuple[str, ...], findings: list[Finding]) -> Iterator[Document]:

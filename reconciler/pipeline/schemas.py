@@ -93,6 +93,34 @@ class SchemaBook:
                 violations += answer
         return tuple(violations), tuple(kinds.values())
 
+    def compares(self, resources: Sequence[Resource]) -> bool:
+        """Tell whether there may be rules that ask for an old object: those of custom kinds."""
+        return bool(self._definitions) or any(resource.kind == _CRD for resource in resources)
+
+    def compare(
+        self, site: Site, resources: Sequence[Resource], before: Sequence[Resource]
+    ) -> tuple[Violation, ...]:
+        """Return what the schemas refuse of updates alone: what their transition rules say.
+
+        Args:
+            site: The site, for its version of Kubernetes.
+            resources: Its desired set; CRDs among them are schemas too.
+            before: What was there.
+        """
+        schemas = self._set(site, resources)
+        if not schemas.has_definitions:
+            return ()
+        old = {resource.id: resource for resource in before}
+        found: list[Violation] = []
+        for resource in resources:
+            earlier = old.get(resource.id)
+            if earlier is None or earlier.manifest == resource.manifest:
+                continue
+            of_update, of_object = schemas.check(resource, earlier), schemas.check(resource)
+            if isinstance(of_update, tuple) and isinstance(of_object, tuple):
+                found += (each for each in of_update if each not in of_object)
+        return tuple(found)
+
     def _set(self, site: Site, resources: Sequence[Resource]) -> SchemaSet:
         rendered = tuple(resource.manifest for resource in resources if resource.kind == _CRD)
         # A CRD of a shared base is the same object at every site, but for its labels.

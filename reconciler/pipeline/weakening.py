@@ -17,6 +17,7 @@ from reconciler.model.fieldpath import FieldPath
 from reconciler.model.finding import Finding, Severity
 from reconciler.model.fleet import Fleet, RuleSetting, Waiver
 from reconciler.model.location import Location
+from reconciler.rules.admission.documents import BINDING_KIND, POLICY_KIND
 from reconciler.rules.policy import KIND, SitePolicy
 
 __all__ = ["RuleState", "weakenings"]
@@ -121,10 +122,36 @@ def _other_policies(base: RuleState, head: RuleState) -> Iterator[Finding]:
         new = after.get(key)
         if new is None:
             yield _weakened(f"the {kind} {name} is gone", Location(_FLEET))
-        elif old.value.get("spec") != new.value.get("spec"):
+        elif _content(old.value) != _content(new.value):
             yield _weakened(
-                f"the {kind} {name} is changed{_softened(old.value, new.value)}", Location(new.path)
+                f"the {kind} {name} is changed{_softened(old.value, new.value)}",
+                _in_document(head.tree, new),
             )
+    bound = {_policy_name(document) for key, document in before.items() if key[0] == BINDING_KIND}
+    for key, document in after.items():
+        name = _policy_name(document)
+        if key[0] == BINDING_KIND and name not in bound and (POLICY_KIND, name) in before:
+            yield _weakened(
+                f"the {POLICY_KIND} {name} had no binding, so it denied everywhere; "
+                f"now it holds as the binding {key[1]} says",
+                _in_document(head.tree, document),
+            )
+            bound.add(name)
+
+
+def _content(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a document says; labels and such are not looked at."""
+    return {key: item for key, item in value.items() if key not in {"metadata", "status"}}
+
+
+def _policy_name(document: Document) -> str:
+    spec = document.value.get("spec")
+    return str(spec.get("policyName")) if isinstance(spec, dict) else ""
+
+
+def _in_document(tree: FileTree, document: Document) -> Location:
+    data = tree.read(document.path)
+    return yaml.locate(data, document.path, ("metadata", "name"), index=document.index)
 
 
 def _by_name(documents: Sequence[Document]) -> dict[tuple[str, str], Document]:
@@ -149,7 +176,16 @@ def _softened(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     actions, left = before.get("validationActions") or (), after.get("validationActions") or ()
     if "Deny" in actions and "Deny" not in left:
         said.append("it does not deny any more")
+    if _not_found(before) == "Deny" and _not_found(after) == "Allow":
+        said.append("it lets pass where there is no parameter")
+    if len(after.get("validations") or ()) < len(before.get("validations") or ()):
+        said.append("it has fewer validations")
     return f": {' and '.join(said)}" if said else ""
+
+
+def _not_found(binding: Mapping[str, Any]) -> Any:
+    ref = binding.get("paramRef")
+    return ref.get("parameterNotFoundAction") if isinstance(ref, dict) else None
 
 
 def _waivers(base: RuleState, head: RuleState) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ CHECKS: Mapping[str, str] = MappingProxyType(
         "rule-weakened": "A change takes something from a rule (`check --base`).",
         "schema": "An object has a field or value that its kind does not have.",
         "site-schema": "`site.yaml` has a field or value that a Site does not have.",
+        "transition": "An update or a deletion is refused, though its result is not (`check --base`).",
         "trust-changed": "A change touches who is trusted (`check --base`).",
         "vars": "A variable that an object needs is not there.",
         "waiver-added": "A change waives something that was not waived (`check --base`).",

@@ -82,7 +82,8 @@ def run(options: argparse.Namespace) -> int:
     from reconciler.report.admission import format_reviews
     from reconciler.report.text import TextStyle, finding_lines
     from reconciler.rules.admission import Denial, Review, builtin_kinds
-    from reconciler.rules.admission.pack import AdmissionPack, is_admission
+    from reconciler.rules.admission.documents import is_admission
+    from reconciler.rules.admission.pack import AdmissionPack
 
     sources = Sources()
     documents = sources.documents(options.policy)

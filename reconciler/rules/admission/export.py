@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.model.resource import Manifest
-from reconciler.rules.admission.pack import is_admission
-from reconciler.rules.admission.parsing import BINDING_KIND, GROUP, POLICY_KIND
+from reconciler.rules.admission.documents import BINDING_KIND, GROUP, POLICY_KIND, is_admission
 
 __all__ = ["exported_policies", "needs_site_definition"]
 

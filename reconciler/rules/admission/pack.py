@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from reconciler.documents.scalar import locate_in_scalar
-from reconciler.documents.yaml import Document, locate
+from reconciler.documents.yaml import Document
 from reconciler.errors import RuleError
-from reconciler.model.fieldpath import FieldPath
+from reconciler.model.digest import digest_value
 from reconciler.model.finding import Finding, NotChecked, Severity, Violation
-from reconciler.model.location import Location
 from reconciler.model.resource import Manifest, Resource, ResourceId
 from reconciler.rules.admission.compiling import Engine
+from reconciler.rules.admission.documents import is_admission
 from reconciler.rules.admission.kinds import ApiKinds, builtin_kinds
+from reconciler.rules.admission.loading import Loader
 from reconciler.rules.admission.params import Params
-from reconciler.rules.admission.parsing import BINDING_KIND, GROUP, POLICY_KIND
 from reconciler.rules.admission.pointing import Pointer
 from reconciler.rules.admission.policy import KUBERNETES, AdmissionPolicy
-from reconciler.rules.admission.problem import InvalidPolicy, Problem
 from reconciler.rules.admission.request import AdmissionRequest
 from reconciler.rules.admission.review import Review
+from reconciler.rules.admission.sharing import Answer, Answers, Needs, ObjectKey, object_key
 from reconciler.rules.cel import default_engine
 
-__all__ = ["RULE_ERROR", "AdmissionPack", "PackReview", "is_admission", "problem_location"]
+__all__ = ["AdmissionPack", "PackReview"]
 
-#: The id of what is said of a policy that cannot be used.
-RULE_ERROR = "rule-error"
-_KINDS = frozenset({POLICY_KIND, BINDING_KIND, "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"})
+_DEFINITION = "CustomResourceDefinition"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +42,13 @@ class PackReview:
     not_checked: tuple[NotChecked, ...]
 
 
-def is_admission(manifest: Any) -> bool:
-    """Tell whether a document is an admission policy or a binding, of whatever version."""
-    if not isinstance(manifest, Mapping):
-        return False
-    group, kind = str(manifest.get("apiVersion") or "").partition("/")[0], manifest.get("kind")
-    return group == GROUP and isinstance(kind, str) and kind in _KINDS
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A policy of the pack, with its number and the place that its findings point at."""
+
+    number: int
+    policy: AdmissionPolicy
+    pointer: Pointer
 
 
 class AdmissionPack:
@@ -61,7 +58,7 @@ class AdmissionPack:
         policies: Those that can be used.
         findings: What is wrong with the others.
         broken: What each of the others says of every site: nothing passes it.
-        digest: `sha256:...` over policies, bindings, the version of Kubernetes and the engine.
+        digest: `sha256:...` over policies, bindings, definitions, the version of Kubernetes and the engine.
     """
 
     def __init__(
@@ -74,11 +71,18 @@ class AdmissionPack:
         digest: str,
     ) -> None:
         self.policies = tuple(policies)
-        self._pointers = {policy.spec.name: Pointer(policy.spec) for policy in self.policies}
         self.findings = tuple(findings)
         self.digest = digest
         self.broken = tuple(broken)
         self._kinds = kinds
+        self._answers = Answers()
+        groups: dict[tuple[Needs, int], list[_Asked]] = {}
+        for number, policy in enumerate(self.policies):
+            needs = Needs.of(policy.spec, policy.bindings)
+            alone = number if needs.params else -1
+            groups.setdefault((needs, alone), []).append(_Asked(number, policy, Pointer(policy.spec)))
+        self._groups = tuple((needs, tuple(group)) for (needs, _), group in groups.items())
+        self._flags = {needs.labels for needs, _ in self._groups}
 
     @classmethod
     def load(
@@ -103,17 +107,17 @@ class AdmissionPack:
             definitions: CustomResourceDefinitions of the fleet.
             read: Gives the content of a document's file, for exact places of findings.
         """
-        loader = _Loader(kubernetes, engine, builtin_kinds().with_definitions(definitions), read)
+        definitions = tuple(definitions)
+        loader = Loader(kubernetes, engine, builtin_kinds().with_definitions(definitions), read)
         chosen = [document for document in documents if is_admission(document.value)]
         loader.load(chosen)
-        parts = [kubernetes, engine or default_engine(), [document.value for document in chosen]]
-        text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+        values = [document.value for document in chosen]
         return cls(
             loader.policies,
             findings=loader.findings,
             broken=loader.broken,
             kinds=loader.kinds,
-            digest="sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
+            digest=digest_value([kubernetes, engine or default_engine(), values, list(definitions)]),
         )
 
     def review(
@@ -121,174 +125,193 @@ class AdmissionPack:
         resources: Sequence[Resource],
         *,
         params: Iterable[Manifest] = (),
-        old: Mapping[ResourceId, Manifest] | None = None,
         user_info: Mapping[str, Any] | None = None,
     ) -> PackReview:
-        """Review a site's objects, each as it would be created, or updated where there is an old one.
+        """Review a site's objects, each as it would be created.
 
         Args:
             resources: The desired set, with the API server's defaults.
             params: Further objects that may be parameters, such as the Site; the desired set is among them.
-            old: What is there now.
             user_info: Who applies.
         """
+        if not self.policies:
+            return PackReview(self.broken, ())
+        surroundings = _Surroundings(self._kinds, resources, params, user_info)
         violations: list[Violation] = list(self.broken)
         not_checked: dict[NotChecked, None] = {}
-        if not self.policies:
-            return PackReview(tuple(violations), ())
-        manifests = [resource.manifest for resource in resources]
-        candidates = [*params, *manifests]
-        asked: list[tuple[AdmissionPolicy, Params]] = []
-        for policy in self.policies:
-            try:
-                asked.append((policy, policy.select_params(candidates)))
-            except RuleError as err:
-                violations.append(Violation(policy.spec.name, Severity.ERROR, err.message, err.hint))
-        kinds = self._kinds.with_definitions(
-            resource.manifest for resource in resources if resource.kind == "CustomResourceDefinition"
-        )
-        namespaces = {
+        for resource in resources:
+            told = {flag: object_key(resource.manifest, labels=flag) for flag in self._flags}
+            found: list[tuple[int, Violation]] = []
+            for needs, group in self._groups:
+                answer = self._answer(needs, group, resource, told[needs.labels], surroundings)
+                if answer.violations:
+                    found += answer.violations
+                if answer.not_checked:
+                    not_checked.update(dict.fromkeys(answer.not_checked))
+            found.sort(key=_number)
+            for number, violation in found:
+                # What is wrong with a request or with parameters is told once, not for every group.
+                if number >= 0 or violation not in violations:
+                    violations.append(violation)
+        return PackReview(tuple(violations), tuple(not_checked))
+
+    def review_changes(
+        self,
+        resources: Sequence[Resource],
+        before: Mapping[ResourceId, Manifest],
+        *,
+        params: Iterable[Manifest] = (),
+        user_info: Mapping[str, Any] | None = None,
+    ) -> PackReview:
+        """Review what changes at a site: objects that are updated, and objects that are deleted.
+
+        Args:
+            resources: The desired set, with the API server's defaults.
+            before: What is there now, with defaults. What is the same afterwards is not asked about.
+            params: Further objects that may be parameters, such as the Site; the desired set is among them.
+            user_info: Who applies.
+        """
+        surroundings = _Surroundings(self._kinds, resources, params, user_info)
+        there = {resource.id: resource for resource in resources}
+        violations: list[Violation] = []
+        not_checked: dict[NotChecked, None] = {}
+        for subject, old in before.items():
+            resource = there.get(subject)
+            new = resource.manifest if resource is not None else None
+            if self.policies and new != old:
+                for _, group in self._groups:
+                    answer = surroundings.ask(group, subject, new, old)
+                    violations += (violation for _, violation in answer.violations)
+                    not_checked.update(dict.fromkeys(answer.not_checked))
+        return PackReview(tuple(dict.fromkeys(violations)), tuple(not_checked))
+
+    def _answer(
+        self,
+        needs: Needs,
+        group: Sequence[_Asked],
+        resource: Resource,
+        told: ObjectKey | None,
+        surroundings: _Surroundings,
+    ) -> Answer:
+        ask = partial(surroundings.ask, group, resource.id, resource.manifest)
+        if told is None:
+            return ask()
+        alive: list[object] = [*told[1], *surroundings.alive]
+        namespace: object = None
+        if needs.namespace:
+            namespace = surroundings.namespace(resource.id)
+            alive.append(namespace)
+        if needs.params:
+            chosen = surroundings.candidates_of(group[0])
+            alive += chosen
+            params: Hashable = tuple(map(id, chosen))
+        else:
+            params = None
+        key = (group[0].number, told[0], id(namespace), params, surroundings.identity)
+        return self._answers.share(key, alive, ask)
+
+
+class _Surroundings:
+    """What a site's objects are reviewed in."""
+
+    def __init__(
+        self,
+        kinds: ApiKinds,
+        resources: Sequence[Resource],
+        params: Iterable[Manifest],
+        user_info: Mapping[str, Any] | None,
+    ) -> None:
+        self._resources = resources
+        self._user_info = user_info
+        self._candidates = [*params, *(resource.manifest for resource in resources)]
+        self._params: dict[int, Params | RuleError] = {}
+        self._chosen: dict[int, list[Manifest]] = {}
+        definitions = [resource.manifest for resource in resources if resource.kind == _DEFINITION]
+        self._kinds = kinds.with_definitions(definitions)
+        self._namespaces = {
             resource.id.name: resource.manifest
             for resource in resources
             if resource.kind == "Namespace" and resource.api_version == "v1"
         }
-        for resource in resources:
-            namespace = namespaces.get(resource.id.namespace or "default")
-            try:
-                request = AdmissionRequest.of(
-                    object=resource.manifest,
-                    old_object=(old or {}).get(resource.id),
-                    namespace_object=namespace,
-                    user_info=user_info,
-                    kinds=kinds,
-                )
-            except RuleError as err:
-                violations.append(
-                    Violation("admission-request", Severity.ERROR, err.message, err.hint, resource.id)
-                )
+        #: What every answer hangs on.
+        self.alive: list[object] = [user_info, *(one.get("spec") for one in definitions)]
+        self.identity = tuple(map(id, self.alive))
+        self._last: tuple[Manifest | None, Manifest | None, AdmissionRequest] | None = None
+
+    def namespace(self, subject: ResourceId) -> Manifest | None:
+        """Return the Namespace that an object is in, where the site has it."""
+        return self._namespaces.get(subject.namespace or "default")
+
+    def candidates_of(self, asked: _Asked) -> list[Manifest]:
+        """Return the objects that may be a policy's parameters, as they are written."""
+        if asked.number not in self._chosen:
+            kind = asked.policy.spec.param_kind
+            self._chosen[asked.number] = [
+                one for one in self._candidates if kind is not None and one.get("kind") in (kind.kind, None)
+            ]
+        return self._chosen[asked.number]
+
+    def ask(
+        self,
+        group: Sequence[_Asked],
+        subject: ResourceId,
+        new: Manifest | None,
+        old: Manifest | None = None,
+    ) -> Answer:
+        """Ask some policies about one object."""
+        try:
+            request = self._request(subject, new, old)
+        except RuleError as err:
+            refused = Violation("admission-request", Severity.ERROR, err.message, err.hint, subject)
+            return Answer(((-1, refused),))
+        violations: list[tuple[int, Violation]] = []
+        not_checked: dict[NotChecked, None] = {}
+        for asked in group:
+            policy = asked.policy
+            params = self._params_of(asked)
+            if isinstance(params, RuleError):
+                broken = Violation(policy.spec.name, Severity.ERROR, params.message, params.hint)
+                violations.append((-1, broken))
                 continue
-            for policy, chosen in asked:
-                review = policy.judge(request, chosen)
-                violations += _violations(policy, review, resource, self._pointers[policy.spec.name])
-                for note in review.not_checked:
-                    not_checked[NotChecked(note.rule, note.reason, (), resource.id)] = None
-        return PackReview(tuple(violations), tuple(not_checked))
+            review = policy.judge(request, params)
+            shown = new if new is not None else old or {}
+            found = _violations(policy, review, subject, shown, asked.pointer)
+            violations += ((asked.number, violation) for violation in found)
+            for note in review.not_checked:
+                not_checked[NotChecked(note.rule, note.reason, (), subject)] = None
+        return Answer(tuple(violations), tuple(not_checked))
+
+    def _request(self, subject: ResourceId, new: Manifest | None, old: Manifest | None) -> AdmissionRequest:
+        if self._last is None or self._last[0] is not new or self._last[1] is not old:
+            request = AdmissionRequest.of(
+                object=new,
+                old_object=old,
+                namespace_object=self.namespace(subject),
+                user_info=self._user_info,
+                kinds=self._kinds,
+            )
+            self._last = (new, old, request)
+        return self._last[2]
+
+    def _params_of(self, asked: _Asked) -> Params | RuleError:
+        if asked.number not in self._params:
+            try:
+                self._params[asked.number] = asked.policy.select_params(self._candidates)
+            except RuleError as err:
+                self._params[asked.number] = err
+        return self._params[asked.number]
+
+
+def _number(found: tuple[int, Violation]) -> int:
+    return found[0]
 
 
 def _violations(
-    policy: AdmissionPolicy, review: Review, resource: Resource, pointer: Pointer
+    policy: AdmissionPolicy, review: Review, subject: ResourceId, manifest: Manifest, pointer: Pointer
 ) -> Iterable[Violation]:
     for denial in review.denials:
         hint = "the policy cannot be evaluated on this object, which refuses it" if denial.error else ""
-        field = pointer.field(denial.field, resource.manifest)
-        yield Violation(policy.spec.name, Severity.ERROR, denial.message, hint, resource.id, field)
+        field = pointer.field(denial.field, manifest)
+        yield Violation(policy.spec.name, Severity.ERROR, denial.message, hint, subject, field)
     for warning in review.warnings:
-        yield Violation(policy.spec.name, Severity.WARNING, warning, "", resource.id)
-
-
-def problem_location(problem: Problem, document: Document, data: bytes) -> Location:
-    """Return where a problem stands in a document's file: for an expression, the place in its text."""
-    text = _value(document.value, problem.field)
-    if problem.within is not None and isinstance(text, str):
-        line, column = problem.within
-        return locate_in_scalar(
-            data, document.path, problem.field, text, line=line, column=column, index=document.index
-        )
-    return locate(data, document.path, problem.field, index=document.index, key=problem.key)
-
-
-def _value(value: Any, field: FieldPath) -> Any:
-    for step in field:
-        if isinstance(value, Mapping):
-            value = value.get(step)
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        else:
-            return None
-    return value
-
-
-class _Loader:
-    """Collects the policies of one load, and everything that is wrong with them."""
-
-    def __init__(
-        self, kubernetes: str, engine: Engine, kinds: ApiKinds, read: Callable[[str], bytes] | None
-    ) -> None:
-        self.policies: list[AdmissionPolicy] = []
-        self.findings: list[Finding] = []
-        self.broken: list[Violation] = []
-        self.kinds = kinds
-        self._kubernetes = kubernetes
-        self._engine: Engine = engine
-        self._read = read
-
-    def load(self, documents: Sequence[Document]) -> None:
-        """Load policies with the bindings that name them."""
-        bindings: dict[str, list[Document]] = {}
-        policies: dict[str, Document] = {}
-        for document in documents:
-            kind = document.value.get("kind")
-            if kind == BINDING_KIND:
-                name = str(_value(document.value, ("spec", "policyName")) or "")
-                bindings.setdefault(name, []).append(document)
-            elif kind == POLICY_KIND:
-                name = str(_value(document.value, ("metadata", "name")) or "")
-                if name in policies:
-                    problem = Problem(
-                        ("metadata", "name"),
-                        f"expected each policy once, found {name!r} also in {policies[name].path}",
-                    )
-                    self._fail(name, document, [problem])
-                else:
-                    policies[name] = document
-            else:
-                self._parse(document, [])
-        for name, document in policies.items():
-            self._parse(document, bindings.pop(name, []))
-        for name, lonely in bindings.items():
-            for document in lonely:
-                problem = Problem(
-                    ("spec", "policyName"),
-                    f"expected the name of a policy of this fleet, found {name!r}",
-                    "put the policy beside its binding, so that it is checked before the cluster does",
-                )
-                self._fail(name, document, [problem])
-
-    def _parse(self, policy: Document, bindings: Sequence[Document]) -> None:
-        try:
-            parsed = AdmissionPolicy.parse(
-                policy.value,
-                [binding.value for binding in bindings],
-                kubernetes=self._kubernetes,
-                engine=self._engine,
-                kinds=self.kinds,
-            )
-        except InvalidPolicy as err:
-            name = str(_value(policy.value, ("metadata", "name")) or policy.value.get("kind"))
-            by_document: dict[int | None, list[Problem]] = {}
-            for problem in err.problems:
-                by_document.setdefault(problem.binding, []).append(problem)
-            for index, problems in by_document.items():
-                self._fail(name, policy if index is None else bindings[index], problems)
-            return
-        self.policies.append(parsed)
-
-    def _fail(self, name: str, document: Document, problems: Sequence[Problem]) -> None:
-        data = self._read(document.path) if self._read is not None else None
-        places = [
-            Location(document.path) if data is None else problem_location(problem, document, data)
-            for problem in problems
-        ]
-        for problem, at in zip(problems, places, strict=True):
-            self.findings.append(
-                Finding(RULE_ERROR, Severity.ERROR, str(problem), at, problem.hint, field_path=problem.field)
-            )
-        self.broken.append(
-            Violation(
-                rule=name,
-                severity=Severity.ERROR,
-                message=f"the policy cannot be used, so nothing passes it: {problems[0]}",
-                hint=problems[0].hint or f"mend the policy in {document.path}",
-                at=places[0],
-            )
-        )
+        yield Violation(policy.spec.name, Severity.WARNING, warning, "", subject)

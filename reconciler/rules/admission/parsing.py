@@ -11,6 +11,7 @@ from typing import Any
 
 from reconciler.errors import RuleError
 from reconciler.model.resource import Manifest, split_api_version
+from reconciler.rules.admission.documents import GROUP
 from reconciler.rules.admission.match_parsing import parse_match_resources, parse_selector, unique
 from reconciler.rules.admission.problem import InvalidPolicy, Problem
 from reconciler.rules.admission.reader import Reader
@@ -37,11 +38,8 @@ from reconciler.rules.admission.syntax import (
 )
 from reconciler.rules.admission.values import require_json
 
-__all__ = ["BINDING_KIND", "POLICY_KIND", "check_kind", "parse_binding", "parse_policy"]
+__all__ = ["check_kind", "parse_binding", "parse_policy"]
 
-POLICY_KIND = "ValidatingAdmissionPolicy"
-BINDING_KIND = "ValidatingAdmissionPolicyBinding"
-GROUP = "admissionregistration.k8s.io"
 _MUTATING = frozenset({"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"})
 _VERSIONS = ("v1", "v1beta1", "v1alpha1")
 _REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge")

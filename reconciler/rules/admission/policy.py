@@ -10,16 +10,11 @@ from reconciler.errors import UsageError
 from reconciler.model.resource import Manifest
 from reconciler.rules.admission.compiling import CompiledPolicy, Engine, compile_policy
 from reconciler.rules.admission.defaulting import defaulted
+from reconciler.rules.admission.documents import BINDING_KIND, POLICY_KIND
 from reconciler.rules.admission.judgement import judge
 from reconciler.rules.admission.kinds import ApiKinds, builtin_kinds
 from reconciler.rules.admission.params import Params
-from reconciler.rules.admission.parsing import (
-    BINDING_KIND,
-    POLICY_KIND,
-    check_kind,
-    parse_binding,
-    parse_policy,
-)
+from reconciler.rules.admission.parsing import check_kind, parse_binding, parse_policy
 from reconciler.rules.admission.problem import InvalidPolicy, Problem
 from reconciler.rules.admission.request import AdmissionRequest
 from reconciler.rules.admission.review import Review

@@ -27,9 +27,8 @@ from reconciler.model.location import Location
 from reconciler.model.resource import Manifest, Resource
 from reconciler.model.ruletest import RuleTestResult
 from reconciler.rules.admission.compiling import Engine
+from reconciler.rules.admission.documents import BINDING_KIND, is_admission
 from reconciler.rules.admission.kinds import builtin_kinds
-from reconciler.rules.admission.pack import is_admission
-from reconciler.rules.admission.parsing import BINDING_KIND
 from reconciler.rules.admission.policy import KUBERNETES, AdmissionPolicy
 from reconciler.rules.admission.problem import InvalidPolicy, Problem
 from reconciler.rules.admission.reader import Reader

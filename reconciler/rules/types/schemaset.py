@@ -87,6 +87,11 @@ class SchemaSet:
                 findings.append(Finding(RULE, Severity.ERROR, wrong, Location(path)))
         self.findings = tuple(findings)
 
+    @property
+    def has_definitions(self) -> bool:
+        """Whether there are custom kinds."""
+        return bool(self._definitions)
+
     @cached_property
     def _custom(self) -> CustomSchemas:
         from reconciler.rules.types.custom import CustomSchemas

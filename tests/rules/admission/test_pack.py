@@ -7,6 +7,7 @@ from reconciler.model.fieldpath import format_field_path
 from reconciler.model.finding import Severity
 from reconciler.model.resource import Resource
 from reconciler.rules.admission.pack import AdmissionPack
+from reconciler.rules.admission.policy import AdmissionPolicy
 from tests.rules.admission.cases import DEFINITIONS
 from tests.rules.admission.documents import config_map, deployment, policy
 
@@ -113,7 +114,94 @@ def test_an_old_object_makes_an_update() -> None:
     text = GOOD.replace(b"object.spec.replicas <= size(params.spec.nodes)", b"request.operation == 'CREATE'")
     resource = Resource(deployment(1))
     assert not pack(text).review([resource], params=[SITE]).violations
-    assert pack(text).review([resource], params=[SITE], old={resource.id: deployment(2)}).violations
+    before = {resource.id: deployment(2)}
+    assert pack(text).review_changes([resource], before, params=[SITE]).violations
+
+
+def test_what_stays_the_same_is_not_asked_about_as_a_change() -> None:
+    resource = Resource(deployment(3))
+    assert not pack(GOOD).review_changes([resource], {resource.id: deployment(3)}, params=[SITE]).violations
+
+
+def test_an_object_that_is_gone_is_asked_about_as_a_deletion() -> None:
+    text = GOOD.replace(b"object.spec.replicas <= size(params.spec.nodes)", b"request.operation != 'DELETE'")
+    gone = Resource(deployment(1))
+    text = text.replace(b"[CREATE, UPDATE]", b"['*']")
+    (violation,) = pack(text).review_changes([], {gone.id: gone.manifest}, params=[SITE]).violations
+    assert violation.resource == gone.id
+
+
+@pytest.mark.parametrize(
+    ("expression", "asked"),
+    [
+        pytest.param("object.spec.replicas < 3", 1, id="content"),
+        pytest.param("object.metadata.labels.site != 'two'", 2, id="labels"),
+        pytest.param("object.metadata.?labels[?'site'].orValue('') != 'two'", 2, id="optional labels"),
+        pytest.param("object.metadata.all(k, k != 'x')", 2, id="all of the metadata"),
+        pytest.param("object.all(k, k != 'x')", 2, id="the whole object"),
+        pytest.param("object.metadata.name != 'x'", 1, id="the name"),
+        pytest.param("variables.all.all(k, k != 'x')", 2, id="the whole object, by a variable"),
+    ],
+)
+def test_sites_share_an_answer_where_what_it_hangs_on_is_the_same(
+    expression: str, asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = policy(
+        expression,
+        variables=[{"name": "all", "expression": "object.metadata"}],
+        matchConstraints={
+            "resourceRules": [
+                {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*"]}
+            ]
+        },
+    )
+    if "variables" not in expression:
+        del document["spec"]["variables"]
+    loaded = AdmissionPack.load([Document(document, "p.yaml", 0)])
+    shared = deployment(1)
+    judged: list[object] = []
+    judge = AdmissionPolicy.judge
+
+    def counted(self: AdmissionPolicy, *given: object) -> object:
+        judged.append(given)
+        return judge(self, *given)  # type: ignore[arg-type]  # passed on as it came
+
+    monkeypatch.setattr(AdmissionPolicy, "judge", counted)
+    found = []
+    for site in ("one", "two"):
+        metadata = {**shared["metadata"], "labels": {"site": site}}
+        found.append(loaded.review([Resource({**shared, "metadata": metadata})]).violations)
+    assert len(judged) == asked
+    apart = [
+        AdmissionPack.load([Document(document, "p.yaml", 0)])
+        .review([Resource({**shared, "metadata": {**shared["metadata"], "labels": {"site": site}}})])
+        .violations
+        for site in ("one", "two")
+    ]
+    assert found == apart
+
+
+def test_a_shared_answer_is_of_one_namespace_and_one_set_of_parameters() -> None:
+    loaded = pack(GOOD)
+    shared = deployment(2)
+    small = {**SITE, "spec": {"nodes": [{"name": "a"}]}}
+    assert not loaded.review([Resource(shared)], params=[SITE]).violations
+    assert loaded.review([Resource(shared)], params=[small]).violations
+    assert not loaded.review([Resource(shared)], params=[SITE]).violations
+    by_namespace = AdmissionPack.load(
+        [
+            Document(
+                policy("namespaceObject == null || namespaceObject.metadata.labels.tier == 'edge'"),
+                "p.yaml",
+                0,
+            )
+        ]
+    )
+    made = {"apiVersion": "v1", "kind": "Namespace"}
+    for tier, refused in (("edge", 0), ("core", 1)):
+        namespace = {**made, "metadata": {"name": "shop", "labels": {"tier": tier}}}
+        resources = [Resource(namespace), Resource(config_map())]
+        assert len(by_namespace.review(resources).violations) == refused
 
 
 def test_everything_that_is_wrong_is_a_finding_on_its_line() -> None:
