@@ -162,6 +162,12 @@ class Fields:
                     code="unknown-field",
                     hint=hint,
                 )
+            if name in result:
+                raise FieldError(
+                    f"expected each field of {self._what} once, found {name!r} in two spellings",
+                    field=(*at, key),
+                    hint="keep one of the two",
+                )
             result[name] = self._fields[name](child, (*at, key))
         return result
 

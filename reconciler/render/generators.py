@@ -151,8 +151,11 @@ def make_secret(args: GeneratorArgs, load: Callable[[str], bytes]) -> Item:
 
 def merge_generated(item: Item, old: Item, *, with_data: bool) -> None:
     """Give a generated object the identity, and for a merge the content, of the one that is there."""
-    labels = {**_texts(old.labels), **_texts(item.labels)}
-    annotations = {**_texts(old.annotations), **_texts(item.annotations)}
+    # A null has its text in labels and annotations ("~"), and none in data.
+    labels = {key: text_of(value) for key, value in (*old.labels.items(), *item.labels.items())}
+    annotations = {
+        key: text_of(value) for key, value in (*old.annotations.items(), *item.annotations.items())
+    }
     item.set_metadata("labels", labels or None)
     item.set_metadata("annotations", annotations or None)
     item.set_metadata("name", old.name)

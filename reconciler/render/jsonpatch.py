@@ -74,7 +74,10 @@ def _path(operation: dict[str, Any], field: str) -> list[str]:
         raise _error(f"expected {field} to be a JSON pointer, found {path!r}")
     if not path:
         return []
-    return [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:]] or [""]
+    steps = path.split("/")[1:]
+    if not steps:
+        raise _error(f"expected {field} to be a JSON pointer, found {path!r}", "begin the path with a slash")
+    return [step.replace("~1", "/").replace("~0", "~") for step in steps]
 
 
 def _index(step: str, *, length: int) -> int:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from reconciler.errors import RenderError
+from reconciler.errors import DocumentError, RenderError
 from reconciler.render.fieldspec import MISSING, split_path
+from reconciler.render.reader import read_documents
 from reconciler.render.scalars import is_null, plain, resolve, text_of
 from reconciler.render.selector import go_pattern
 
@@ -161,11 +162,22 @@ def update(
             return node, 0
         child = _EMPTY[_kind_of(rest, create)]()
     if rest and child is not MISSING and not isinstance(child, dict | list) and not is_null(child):
-        raise RenderError(f"expected a map or list at {step!r}, found a scalar", code="field-path")
+        return node, _count_in_text(text_of(child), step, rest, create)
     new, count = update(child, rest, create, setter)
     if new is node.get(step, MISSING):
         return node, count
     return {**node, step: new}, count
+
+
+def _count_in_text(text: str, step: str, rest: tuple[str, ...], create: Create) -> int:
+    """Return how many fields a path fits inside of a text that is YAML: kustomize changes a copy of them."""
+    try:
+        documents = read_documents(text, "text")
+    except DocumentError:
+        documents = []
+    if not documents or not isinstance(documents[0].value, dict | list):
+        raise RenderError(f"expected a map or list at {step!r}, found a scalar", code="field-path")
+    return update(documents[0].value, rest, create, lambda old: old)[1]
 
 
 def _elements(node: Any, step: str) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ from reconciler.render.schema import BUILTIN, SchemaTable
 from reconciler.render.sources import Reads, Sources
 
 __all__ = ["Accumulated", "BuildSteps", "Memo", "Remembered", "check_unique"]
+
+#: A text that can only be a path: as YAML it would be a scalar, and no resource.
+_PATH = re.compile(r"[A-Za-z0-9_./-]*[/.][A-Za-z0-9_./-]*\Z")
 
 
 @dataclass(slots=True)
@@ -194,7 +198,7 @@ class BuildSteps:
         into.items.extend(items)
 
     def _inline_items(self, text: str, path: str) -> list[Item] | None:
-        if "\n" not in text and ":" not in text:
+        if _PATH.match(text):
             return None
         try:
             return make_items(read_documents(text, path, self._styles), path)

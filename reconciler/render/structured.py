@@ -7,11 +7,26 @@ from typing import Any
 
 from reconciler.errors import DocumentError, RenderError
 from reconciler.render.fieldspec import MISSING
+from reconciler.render.layout import read_node, write_node
 from reconciler.render.pathmatch import lookup, update
 from reconciler.render.reader import read_documents
-from reconciler.render.scalars import is_null, plain, resolve, text_of
+from reconciler.render.scalars import TimeText, is_null, plain, resolve, text_of
 
 __all__ = ["replace_in_text"]
+
+
+class _Unfit(Exception):
+    """A value has not the type of the one that it replaces."""
+
+
+class _Unclear(Exception):
+    """A value would take the place of a map or a list."""
+
+
+class _Written(str):
+    """The text of a scalar, whatever type it reads as."""
+
+    __slots__ = ()
 
 
 def _parse(text: str) -> Any:
@@ -52,26 +67,35 @@ def _put(body: Any, steps: tuple[str, ...], text: str) -> Any:
 
 
 def _replaced(text: str, document: Any, steps: tuple[str, ...], value: Any, *, create: str) -> str | None:
+    """Return the text with a field replaced; None where kustomize fails to do so."""
+    is_json = text.strip()[:1] in ("{", "[")
+    new = text_of(value)
+
     def setter(old: Any) -> Any:
-        if old is MISSING:
-            return plain(resolve(text_of(value)))
         if isinstance(old, dict | list):
+            if not is_json:
+                raise _Unclear
             return value
-        new = text_of(value)
-        return new if isinstance(old, str) else plain(resolve(new))
+        if not is_json:
+            return _Written(new)
+        if isinstance(old, str) and not isinstance(old, TimeText):
+            return new
+        return plain(resolve(new)) if old is MISSING else _retyped(old, new)
 
     try:
         changed, count = update(document, steps, create, setter)
-    except RenderError:
+    except (RenderError, _Unfit):
         return None
+    except _Unclear:
+        raise RenderError(
+            f"expected a scalar at {'.'.join(steps)} in the text, found a map or a list",
+            code="replacement",
+            hint="write the text as JSON",
+        ) from None
     if not count:
         return None
-    if text.strip()[:1] not in ("{", "["):
-        raise RenderError(
-            f"expected JSON in the text around {'.'.join(steps)}, found YAML: its layout would be lost",
-            code="replacement",
-            hint="keep the text as JSON, or generate it by a configMapGenerator",
-        )
+    if not is_json:
+        return write_node(read_node(text), changed)
     pretty = "\n" in text and "  " in text
     shown = json.dumps(
         plain(changed),
@@ -83,3 +107,13 @@ def _replaced(text: str, document: Any, steps: tuple[str, ...], value: Any, *, c
     for char, escaped in (("&", "\\u0026"), ("<", "\\u003c"), (">", "\\u003e")):
         shown = shown.replace(char, escaped)
     return shown
+
+
+def _retyped(old: Any, text: str) -> Any:
+    """Return a text as a value of the type that stands in JSON, which kustomize insists on."""
+    new = plain(resolve(text))
+    known = plain(old)
+    fits = new.__class__ is known.__class__ or (known.__class__ is float and new.__class__ is int)
+    if not fits or isinstance(new, str):
+        raise _Unfit
+    return new

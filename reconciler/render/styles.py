@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.render.emitter import plain_allowed, scalar_text
-from reconciler.render.scalars import PlainText, QuotedText, reads_as_word, resolve
+from reconciler.render.scalars import PlainText, QuotedText, TimeText, reads_as_word, resolve
 
 __all__ = ["Styles"]
 
@@ -34,12 +34,12 @@ class Styles:
         """
         if not isinstance(value, str):
             return False
+        if isinstance(value, PlainText | TimeText):
+            return False
         if restyled and scalar_text(value)[:1] in ("'", '"'):
             return True
         if merged and reads_as_word(value):
             return True
-        if isinstance(value, PlainText):
-            return False
         return (
             id(value) in self._quoted
             or "\n" in value
