@@ -147,15 +147,16 @@ class Build(PluginRun):
         config = default_config()
         if not kustomization.configurations and not kustomization.crds:
             return config
-        for field_name, paths, parse in (
-            ("configurations", kustomization.configurations, parse_configuration),
-            ("crds", kustomization.crds, parse_crds),
+        sources = self._sources
+        for field_name, paths, read, parse in (
+            ("configurations", kustomization.configurations, sources.unique_config, parse_configuration),
+            ("crds", kustomization.crds, sources.definitions, parse_crds),
         ):
             for number, path in enumerate(paths):
                 where = (field_name, number)
                 with self._located(kustomization.path, where):
                     full = self._sources.file(root, path, kustomization.path, where)
-                    document = self._sources.config(full)
+                    document = read(full)
                     try:
                         config = config.merged(parse(document))
                     except RenderError as err:

@@ -132,7 +132,7 @@ class TransformerConfig:
         if other is self or other == TransformerConfig():
             return self
         if self == TransformerConfig():
-            return other
+            return other._distinct()
         names = [name for name in self.__dataclass_fields__ if name not in ("name_reference", "_cache")]
         merged: dict[str, Any] = {
             name: tuple(
@@ -146,6 +146,17 @@ class TransformerConfig:
         return replace(
             self, **merged, name_reference=self._merged_references(other.name_reference), _cache={}
         )
+
+    def _distinct(self) -> TransformerConfig:
+        """Return this configuration as it is when it is merged into an empty one: without what is covered."""
+        found: TransformerConfig | None = self._cache.get("distinct")
+        if found is None:
+            names = [name for name in self.__dataclass_fields__ if name not in ("name_reference", "_cache")]
+            specs: dict[str, Any] = {name: merge_specs((), getattr(self, name)) for name in names}
+            found = replace(self, **specs, _cache={})
+            self._cache["distinct"] = found
+            found._cache["distinct"] = found
+        return found
 
     def _merged_references(self, more: tuple[NameReference, ...]) -> tuple[NameReference, ...]:
         result = list(self.name_reference)

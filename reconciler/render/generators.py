@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import posixpath
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ from reconciler.render.scalars import check_key, is_null, plain, text_of
 __all__ = ["content_hash", "make_config_map", "make_secret"]
 
 _LINE = 70
+#: A text of several lines that kustomize writes as a block and cannot read again.
+_TAB_FIRST = re.compile(rb"\t(?=[^\n]*\n)(?!.* \n)", re.DOTALL)
 _BOM = b"\xef\xbb\xbf"
 _HASH_LETTERS = str.maketrans("013ae", "ghkmt")
 
@@ -97,6 +100,12 @@ def _encode(data: bytes) -> str:
 def _config_map_fields(pairs: Mapping[str, bytes]) -> dict[str, dict[str, str]]:
     fields: dict[str, dict[str, str]] = {}
     for key in sorted(pairs):
+        if _TAB_FIRST.match(pairs[key]):
+            raise RenderError(
+                f"expected no tab at the beginning of the text of {key!r}, found one: kustomize cannot read it",
+                code="generator",
+                hint="begin the text with another character",
+            )
         try:
             fields.setdefault("data", {})[key] = pairs[key].decode("utf-8")
         except UnicodeDecodeError:
@@ -196,6 +205,12 @@ def content_hash(item: Item) -> str:
     """Return the ten letters that kustomize adds to the name of a generated object."""
     body = item.body
     kind = item.kind
+    if kind not in ("ConfigMap", "Secret"):
+        raise RenderError(
+            f"expected a ConfigMap or Secret to hash, found {item.shown()}",
+            code="hash",
+            hint="remove internal.config.kubernetes.io/needsHashSuffix",
+        )
 
     def field(name: str) -> Any:
         value = body.get(name, "")

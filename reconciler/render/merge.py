@@ -10,11 +10,13 @@ from typing import Any
 from reconciler.errors import RenderError
 from reconciler.render.fieldspec import MISSING
 from reconciler.render.scalars import (
+    CoercedText,
     LinkedText,
     NullText,
     PlainText,
     TimeText,
     is_null,
+    reads_as_word,
     resolve_legacy,
     text_of,
 )
@@ -94,21 +96,28 @@ class Merger:
         value = patch
         quoted = self._styles.quoted(dest, merged=self._merged, restyled=self._restyled)
         if quoted and (not isinstance(patch, str) or isinstance(patch, TimeText)):
-            value = self._styles.quote(text_of(patch))
+            value = CoercedText(text_of(patch))
+            self.made_odd = True
         elif isinstance(patch, TimeText):
             value = patch
         elif isinstance(patch, str) and quoted != self._styles.quoted(patch):
             if quoted:
                 value = self._styles.quote(patch)
             else:
-                value = self._styles.unquote(patch)
-                if self._styles.quoted(value):
-                    value = PlainText(patch)
-                    self.made_odd = True
+                value = self._plain(self._styles.unquote(patch))
+        elif not quoted and reads_as_word(patch):
+            value = self._plain(patch)
         if isinstance(dest, LinkedText):
             self.relinked[id(dest)] = (dest, value)
             return dest
         return value
+
+    def _plain(self, text: str) -> str:
+        """Return a text as a string that has no quotes, whether or not it needs them."""
+        if not self._styles.quoted(text) and not reads_as_word(text):
+            return text
+        self.made_odd = True
+        return PlainText(text)
 
     def _map(self, dest: Any, patch: Any, schema: Any, path: tuple[str, ...]) -> Any:
         if _absent(dest):

@@ -161,6 +161,10 @@ def update(
         if not create:
             return node, 0
         child = _EMPTY[_kind_of(rest, create)]()
+    if rest and create and child is not MISSING and is_null(child):
+        if not text_of(child):
+            raise RenderError(f"expected a map or list at {step!r}, found nothing", code="field-path")
+        return node, 1  # kustomize takes the word for text, and changes a copy of it
     if rest and child is not MISSING and not isinstance(child, dict | list) and not is_null(child):
         return node, _count_in_text(text_of(child), step, rest, create)
     new, count = update(child, rest, create, setter)

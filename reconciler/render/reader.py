@@ -116,13 +116,18 @@ def read_documents(text: str, path: str, styles: Styles | None = None) -> list[P
     return result
 
 
-def read_config(text: str, path: str) -> Any:
+def read_config(text: str, path: str, *, unique: bool = False) -> Any:
     """Return the first document of a kustomization, configuration or JSON patch file; None when empty.
+
+    Args:
+        text: The file's text.
+        path: The file's path, for messages.
+        unique: Whether a key that a map holds twice is an error; otherwise the later one counts.
 
     Raises:
         DocumentError: The text is not YAML of this dialect.
     """
-    found, value = _Builder(text, path, 0, legacy=True).first()
+    found, value = _Builder(text, path, 0, legacy=True, unique=unique).first()
     return value if found else None
 
 
@@ -130,8 +135,16 @@ class _Builder:
     """Builds the value of a document from the parser's events."""
 
     def __init__(
-        self, text: str, path: str, first_line: int, *, legacy: bool, styles: Styles | None = None
+        self,
+        text: str,
+        path: str,
+        first_line: int,
+        *,
+        legacy: bool,
+        unique: bool = True,
+        styles: Styles | None = None,
     ) -> None:
+        self._unique = unique
         self._styles = styles
         self._parser = CParser(text)
         self._path = path
@@ -212,7 +225,7 @@ class _Builder:
                 merges.append(self._node(next_event()))
                 continue
             key = self._key(event)
-            if key in result and not self._legacy:
+            if key in result and self._unique:
                 raise self._error(event, f"expected each key once, found {key!r} twice", "duplicate-key")
             result[key] = self._node(next_event())
         return self._merge(result, merges) if merges else result
@@ -223,7 +236,7 @@ class _Builder:
             return str.__str__(key)
         if self._legacy and isinstance(key, bool | int | float) and not isinstance(key, FloatText):
             return str(key).lower()
-        if isinstance(key, TimeText):
+        if isinstance(key, TimeText) and (self._legacy or self._depth == 1):
             return key.text
         shown = "a map or a list" if isinstance(key, dict | list) else repr(event.value)
         raise self._error(

@@ -188,7 +188,7 @@ class _Referrer:
             return node
         changed = {**node, "name": set_text(node["name"], found.name, self._styles)}
         if found.namespace:
-            changed["namespace"] = found.namespace
+            changed["namespace"] = set_text(node.get("namespace", "unset"), found.namespace, self._styles)
         return node if changed == node else changed
 
     def _reaches(self, candidate: _Candidate) -> bool:

@@ -9,7 +9,7 @@ from reconciler.render.fieldspec import MISSING
 from reconciler.render.item import Gvk, Identity, Item
 from reconciler.render.kustomization import FieldOptions, Replacement, ReplacementTarget
 from reconciler.render.pathmatch import lookup, split_field_path, update
-from reconciler.render.scalars import LinkedText, TimeText, is_null, plain, resolve, text_of
+from reconciler.render.scalars import CoercedText, LinkedText, TimeText, is_null, plain, resolve, text_of
 from reconciler.render.selector import Selector, identities
 from reconciler.render.structured import replace_in_text
 from reconciler.render.styles import Styles
@@ -17,6 +17,7 @@ from reconciler.render.transformers import relink
 
 __all__ = ["apply_replacement"]
 
+_PLAIN_TYPES = (str, int, bool, dict, list, type(None))
 _DEFAULT_PATH = "metadata.name"
 
 
@@ -41,7 +42,7 @@ def _value(items: list[Item], replacement: Replacement) -> Any:
     if replacement.source_value is not None:
         if replacement.source is not None:
             raise _error("expected either source or sourceValue, found both")
-        return plain(resolve(replacement.source_value))
+        return resolve(replacement.source_value) if replacement.source_value else ""
     selector = replacement.source
     if selector is None:
         raise _error("expected a source, found none")
@@ -103,6 +104,9 @@ def _typed(old: Any, text: str) -> Any:
     Raises:
         RenderError: It is no value of that type.
     """
+    if isinstance(old, CoercedText):
+        _typed(resolve(old), text)
+        return CoercedText(text)
     if isinstance(old, str) and not isinstance(old, TimeText):
         return text
     new = plain(resolve(text))
@@ -186,6 +190,8 @@ def _set(item: Item, value: Any, path: str, options: FieldOptions, styles: Style
         if as_text and old is not MISSING and not isinstance(old, str | dict | list):
             old = text_of(old)
         new = _replaced(old, value, options)
+        if old is MISSING and new.__class__ not in _PLAIN_TYPES:
+            item.odd = True
         if old.__class__ is LinkedText:
             relinked[id(old)] = (old, new)
             return old
@@ -230,11 +236,11 @@ def _replaced(old: Any, value: Any, options: FieldOptions) -> Any:
         return _typed(old, text)
     if options.delimiter:
         return text if isinstance(value, str) else _typed(value, text)
-    return value
+    return plain(value)
 
 
 def _created(value: Any, text: str, options: FieldOptions) -> Any:
     """Return the value of a scalar that did not exist: it is read as if written without quotes."""
     if isinstance(value, dict | list) and not options.delimiter:
         return ""
-    return plain(resolve(text))
+    return resolve(text) if text else ""

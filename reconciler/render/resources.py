@@ -125,6 +125,13 @@ def _check(value: Any, index: int) -> None:
         )
     kind = value.get("kind")
     metadata = value.get("metadata")
+    if "apiVersion" in value and is_null(value["apiVersion"]):
+        raise _problem(
+            "expected a Kubernetes object, found one whose apiVersion is null",
+            index,
+            ("apiVersion",),
+            hint="write the version, for example v1",
+        )
     if kind is None or is_null(kind) or not text_of(kind):
         raise _problem("expected a Kubernetes object, found one without kind", index, hint="add kind")
     if text_of(kind).endswith("List"):

@@ -17,6 +17,7 @@ __all__ = [
     "BLANK",
     "FLOW_BLANK",
     "BoolText",
+    "CoercedText",
     "FloatText",
     "IntText",
     "LinkedText",
@@ -86,6 +87,15 @@ class LinkedText(str):
 
 class QuotedText(str):
     """A string of one character that stood in quotes; Python shares plain ones, so it needs its own type."""
+
+    __slots__ = ()
+
+
+class CoercedText(str):
+    """What a patch wrote without quotes over a string in quotes: a string, but what replaces it must be alike.
+
+    kustomize keeps the quotes of the old value and the type of the new one.
+    """
 
     __slots__ = ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from collections.abc import Callable, Collection
@@ -167,6 +168,8 @@ class Sources:
         entry: Any = self.config(owner)
         for step in where:
             entry = entry[step]
+        if not isinstance(entry, dict):
+            return self.at(owner, where)
         path = entry.get("path")
         if path:
             full = posixpath.normpath(posixpath.join(posixpath.dirname(owner), path))
@@ -247,6 +250,28 @@ class Sources:
     def config(self, path: str) -> Any:
         """Return the value of a configuration file."""
         return self.parsed(path, "config", lambda text: read_config(text, self.shown(path)))
+
+    def unique_config(self, path: str) -> Any:
+        """Return the value of a configuration file that may not hold a key twice."""
+        return self.parsed(path, "unique", lambda text: read_config(text, self.shown(path), unique=True))
+
+    def definitions(self, path: str) -> Any:
+        """Return the value of a file of `crds`: JSON if it begins like that, YAML otherwise."""
+
+        def parse(text: str) -> Any:
+            if text.startswith("{"):
+                try:
+                    return json.loads(text)
+                except ValueError as err:
+                    raise RenderError(
+                        f"expected JSON after the leading {{, found {err}",
+                        at=Location(self.shown(path), getattr(err, "lineno", 1), getattr(err, "colno", 1)),
+                        code="crds",
+                        hint="put names and texts in double quotes, or write the file as a YAML block",
+                    ) from err
+            return read_config(text, self.shown(path), unique=True)
+
+        return self.parsed(path, "definitions", parse)
 
     def kustomization(self, root: str) -> Kustomization:
         """Return the kustomization of a directory.

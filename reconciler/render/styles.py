@@ -44,7 +44,7 @@ class Styles:
             id(value) in self._quoted
             or "\n" in value
             or isinstance(value, QuotedText)
-            or resolve(value).__class__ is not str
+            or resolve(str.__str__(value)).__class__ is not str
             or not plain_allowed(value)
         )
 
