@@ -102,7 +102,7 @@ def _config_map_fields(pairs: Mapping[str, bytes]) -> dict[str, dict[str, str]]:
     for key in sorted(pairs):
         if _TAB_FIRST.match(pairs[key]):
             raise RenderError(
-                f"expected no tab at the beginning of the text of {key!r}, found one: kustomize cannot read it",
+                f"expected no tab at the beginning of {key!r}, found one: kustomize cannot read its text",
                 code="generator",
                 hint="begin the text with another character",
             )

@@ -1,8 +1,8 @@
 """YAML text whose layout is kept: read with the style of each node, written as kustomize's library does.
 
 kustomize can change a field of YAML that stands as text in a field. It reads the text to nodes and writes
-these again, so quotes and flow collections stay, while blank lines and odd indentation go. Text with comments,
-anchors or tags is refused: where these end up is not worth guessing.
+these again, so quotes and flow collections stay, while blank lines and odd indentation go. Text with
+comments, anchors or tags is refused: where these end up is not worth guessing.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _child(node: Node | None, step: str | int) -> Node | None:
 
 
 def _write(node: Node | None, value: Any, indent: int, *, flow: bool, first: str) -> str:
-    """Return what stands after `first`; a block collection begins a line of its own unless `first` is "- "."""
+    """Return `first` and the value; a block collection begins a line unless `first` is "- "."""
     flow = flow or (node is not None and node.style == "flow")
     if isinstance(value, dict):
         if flow or not value:

@@ -101,10 +101,7 @@ class Merger:
         elif isinstance(patch, TimeText):
             value = patch
         elif isinstance(patch, str) and quoted != self._styles.quoted(patch):
-            if quoted:
-                value = self._styles.quote(patch)
-            else:
-                value = self._plain(self._styles.unquote(patch))
+            value = self._styles.quote(patch) if quoted else self._plain(self._styles.unquote(patch))
         elif not quoted and reads_as_word(patch):
             value = self._plain(patch)
         if isinstance(dest, LinkedText):
@@ -233,7 +230,7 @@ class Merger:
             if child.__class__ is not dict or not child:
                 return False
             value = child.get(schema.keys[0])
-            if not value or value in seen:
+            if not value or isinstance(value, dict | list) or value in seen:
                 return False
             seen.add(value)
             if self._walk(child, MISSING, schema.elements, path) is not child:

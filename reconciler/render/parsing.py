@@ -34,6 +34,7 @@ from reconciler.render.kustomization import (
     SortOptions,
     Var,
 )
+from reconciler.render.scalars import text_of
 from reconciler.render.selector import Selector
 
 __all__ = [
@@ -299,6 +300,9 @@ def decode_replacements(value: Any) -> tuple[Replacement, ...]:
         if not isinstance(child, dict):
             raise FieldError(f"expected a replacement as a map, found {shown(child)}", field=at)
         kept = {name: each for name, each in child.items() if name.lower() in known}
+        # Here, but not in a kustomization, kustomize takes a word or number for the text.
+        if isinstance(kept.get("sourceValue"), bool | int):
+            kept["sourceValue"] = text_of(kept["sourceValue"])
         return _make_replacement(_replacement_with_path(kept, at), at)
 
     if isinstance(value, list):

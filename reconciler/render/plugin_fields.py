@@ -12,6 +12,7 @@ from reconciler.render.decoding import (
     boolean,
     integer,
     list_of,
+    string,
     strings,
     text,
     text_map,
@@ -61,7 +62,7 @@ def plugin_fields() -> dict[str, dict[str, Decoder]]:
     generator: dict[str, Decoder] = {**GENERATOR_FIELDS, "metadata": metadata}
     return {
         "ConfigMapGenerator": generator,
-        "SecretGenerator": {**generator, "type": text},
+        "SecretGenerator": {**generator, "type": string},
         "AnnotationsTransformer": {**specs, "annotations": text_map},
         "LabelTransformer": {**specs, "labels": text_map},
         "NamespaceTransformer": {

@@ -117,6 +117,10 @@ def _service_account(fields: dict[str, Any]) -> Item:
     if cloud != "gke":
         raise RenderError(f"expected cloud to be gke, found {cloud!r}", code="plugin")
     service, account = fields.get("kubernetesService") or {}, fields.get("serviceAccount") or {}
+    if not account.get("name"):
+        raise RenderError(
+            "expected serviceAccount.name, found none", code="plugin", hint="add the name of the account"
+        )
     email = f"{account.get('name', '')}@{account.get('projectId', '')}.iam.gserviceaccount.com"
     metadata = {
         "annotations": {"iam.gke.io/gcp-service-account": email},

@@ -65,8 +65,6 @@ def fix_references(items: list[Item], config: TransformerConfig, styles: Styles)
         RenderError: A name could stand for several resources.
     """
     candidates = _Candidates(items)
-    if not candidates.kinds:
-        return
     places = {item.original().namespace for item in items} - {CLUSTER}
     for item in items:
         steps = _reference_steps(config, item.original_gvk())
@@ -118,6 +116,8 @@ class _Referrer:
 
     def walk(self, node: Any, steps: _Steps) -> Any:
         """Return a value with the names in it fixed; the value itself if none changed."""
+        if steps.targets and node.__class__ in (dict, list):
+            self._check(node, steps.targets[0][1])
         for target, path in steps.targets:
             if not target.kind or target.kind in self._kinds:
                 self._target, self._path = target, path
@@ -145,6 +145,16 @@ class _Referrer:
                     items[index] = new
             return node if items is None else items
         raise WrongKind("expected a map or a list")
+
+    def _check(self, node: Any, path: tuple[str, ...]) -> None:
+        """Refuse a map that has no name where a name is wanted, as kustomize does whatever it is about."""
+        for each in node if node.__class__ is list else (node,):
+            if each.__class__ is dict and "name" not in each:
+                raise RenderError(
+                    f"expected a name in {'/'.join(path)} of {self._item.shown()}, found none",
+                    code="field-kind",
+                    hint="add the name",
+                )
 
     def change(self, node: Any) -> Any:
         """Return the value of a field with the name in it fixed."""
@@ -177,11 +187,6 @@ class _Referrer:
         return set_text(node, found.name, self._styles, restyled=self._item.restyled)
 
     def _map(self, node: dict[str, Any]) -> Any:
-        if "name" not in node:
-            raise RenderError(
-                f"expected a name in {'/'.join(self._path)} of {self._item.shown()}, found none",
-                code="field-kind",
-            )
         name = text_of(node["name"])
         found = self._select(name, node.get("namespace"), with_namespace=True)
         if found is None or (found.name == name and not found.namespace):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from reconciler.errors import RenderError
@@ -33,30 +34,46 @@ def apply_replacement(items: list[Item], replacement: Replacement, styles: Style
     """
     if (replacement.source is None and replacement.source_value is None) or replacement.targets is None:
         raise _error("expected a source and targets, found none", hint="add source and at least one target")
-    value = _value(items, replacement)
+    read = _reader(items, replacement)
     for target in replacement.targets:
-        _apply(items, value, target, styles)
+        _apply(items, read, target, styles)
 
 
-def _value(items: list[Item], replacement: Replacement) -> Any:
+def _reader(items: list[Item], replacement: Replacement) -> Callable[[], Any]:
+    """Return what gives the value to copy.
+
+    kustomize holds on to the source's node itself: what a target changes of it counts for the next one.
+    """
     if replacement.source_value is not None:
-        if replacement.source is not None:
-            raise _error("expected either source or sourceValue, found both")
-        return resolve(replacement.source_value) if replacement.source_value else ""
-    selector = replacement.source
-    if selector is None:
-        raise _error("expected a source, found none")
-    source = _source(items, selector)
-    path = replacement.source_path or _DEFAULT_PATH
-    found = lookup(source.body, split_field_path(path))
+        given = _given(replacement)
+        return lambda: given
+    source, path = _source(items, replacement), split_field_path(replacement.source_path or _DEFAULT_PATH)
+    value = _read(source, path, replacement)
+    if replacement.source_options.delimiter:
+        return lambda: value
+    return lambda: lookup(source.body, path)
+
+
+def _given(replacement: Replacement) -> Any:
+    if replacement.source is not None:
+        raise _error("expected either source or sourceValue, found both")
+    return resolve(replacement.source_value) if replacement.source_value else ""
+
+
+def _read(source: Item, path: tuple[str, ...], replacement: Replacement) -> Any:
+    found = lookup(source.body, path)
     if found is MISSING or found is None or is_null(found) or found in ({}, []):
         raise _error(
-            f"expected a value at {path} of {source.shown()}, found none", hint="check the source's fieldPath"
+            f"expected a value at {'.'.join(path)} of {source.shown()}, found none",
+            hint="check the source's fieldPath",
         )
     return _part(found, replacement.source_options)
 
 
-def _source(items: list[Item], selector: Selector) -> Item:
+def _source(items: list[Item], replacement: Replacement) -> Item:
+    selector = replacement.source
+    if selector is None:
+        raise _error("expected a source, found none")
     wanted = Gvk(selector.group, selector.version, selector.kind)
     found = [
         item
@@ -140,7 +157,7 @@ def _type_name(value: Any) -> str:
     return "an integer" if isinstance(value, int) else "a number"
 
 
-def _apply(items: list[Item], value: Any, target: ReplacementTarget, styles: Styles) -> None:
+def _apply(items: list[Item], read: Callable[[], Any], target: ReplacementTarget, styles: Styles) -> None:
     if target.select is None:
         raise _error("expected select in the target, found none", hint="say which resources are changed")
     target.select.check()
@@ -151,7 +168,7 @@ def _apply(items: list[Item], value: Any, target: ReplacementTarget, styles: Sty
         if not _is_target(item, target, target.select):
             continue
         for path in paths:
-            _set(item, value, path, target.options, styles)
+            _set(item, read(), path, target.options, styles)
 
 
 def _is_target(item: Item, target: ReplacementTarget, selected: Selector) -> bool:

@@ -92,7 +92,7 @@ class QuotedText(str):
 
 
 class CoercedText(str):
-    """What a patch wrote without quotes over a string in quotes: a string, but what replaces it must be alike.
+    """What a patch wrote without quotes over quotes: a string, but what replaces it must be of its type.
 
     kustomize keeps the quotes of the old value and the type of the new one.
     """

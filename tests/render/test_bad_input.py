@@ -162,6 +162,19 @@ def refuse(files: dict[str, bytes], directory: str = "") -> InputError:
             id="helm",
         ),
         pytest.param(
+            {
+                "kustomization.yaml": (
+                    b"resources: [c.yaml]\nreplacements:\n- sourceValue: new\n"
+                    b"  targets: [{select: {kind: ConfigMap}, fieldPaths: [data.text.a]}]\n"
+                ),
+                "c.yaml": b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n"
+                b"data: {text: \"a: b # why\\n\"}\n",
+            },
+            "replacement",
+            "kustomization.yaml:3:3",
+            id="a-comment-in-text-that-is-replaced",
+        ),
+        pytest.param(
             {"kustomization.yaml": b"resources: [a]\n", "a/kustomization.yaml": b"resources: [../]\n"},
             "cycle",
             "a/kustomization.yaml:1:13",
