@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from reconciler.render.decoding import (
@@ -51,14 +52,16 @@ __all__ = [
 ]
 
 _IDENTITY: dict[str, Decoder] = dict.fromkeys(("group", "version", "kind", "name", "namespace"), string)
-_selector_fields = Fields("a selector", {**_IDENTITY, "labelSelector": string, "annotationSelector": string})
+_SELECTOR: dict[str, Decoder] = {**_IDENTITY, "labelSelector": string, "annotationSelector": string}
+_selector_fields = Fields("a selector", _SELECTOR)
 
 
 def decode_selector(value: Any, at: Path) -> Selector | None:
     """Return a selector, or None for null."""
-    if value is None:
-        return None
-    found = _selector_fields(value, at)
+    return None if value is None else _as_selector(_selector_fields(value, at))
+
+
+def _as_selector(found: Mapping[str, Any]) -> Selector:
     return Selector(
         found.get("group", ""),
         found.get("version", ""),
@@ -222,51 +225,66 @@ def decode_replica(value: Any, at: Path) -> Replica:
     return Replica(found.get("name", ""), found.get("count", 0), at)
 
 
-_field_options = Fields(
-    "field options", {"delimiter": string, "index": integer, "encoding": string, "create": boolean}
-)
+def _replacement_options(fields: Fields) -> Decoder:
+    def decoder(value: Any, at: Path) -> FieldOptions:
+        found = fields(value, at)
+        return FieldOptions(
+            found.get("delimiter", ""),
+            found.get("index", 0),
+            found.get("encoding", ""),
+            found.get("create", False),
+        )
+
+    return decoder
 
 
-def _replacement_options(value: Any, at: Path) -> FieldOptions:
-    found = _field_options(value, at)
-    return FieldOptions(
-        found.get("delimiter", ""),
-        found.get("index", 0),
-        found.get("encoding", ""),
-        found.get("create", False),
+def _selector(fields: Fields) -> Decoder:
+    return lambda value, at: None if value is None else _as_selector(fields(value, at))
+
+
+def _target(fields: Fields) -> Decoder:
+    def decoder(value: Any, at: Path) -> ReplacementTarget:
+        found = fields(value, at)
+        return ReplacementTarget(
+            found.get("select"),
+            tuple(each or Selector() for each in found.get("reject", ())),
+            found.get("fieldPaths", ()),
+            found.get("options", FieldOptions()),
+        )
+
+    return decoder
+
+
+def _replacement_fields(*, strict: bool) -> Fields:
+    """Return the fields of a replacement: strict in a kustomization, not so in a file of replacements."""
+    options = _replacement_options(
+        Fields(
+            "field options",
+            {"delimiter": string, "index": integer, "encoding": string, "create": boolean},
+            strict=strict,
+        )
     )
-
-
-_target_fields = Fields(
-    "a replacement's target",
-    {
-        "select": decode_selector,
-        "reject": list_of(decode_selector),
-        "fieldPaths": strings,
-        "options": _replacement_options,
-    },
-)
-
-
-def _target(value: Any, at: Path) -> ReplacementTarget:
-    found = _target_fields(value, at)
-    return ReplacementTarget(
-        found.get("select"),
-        tuple(each or Selector() for each in found.get("reject", ())),
-        found.get("fieldPaths", ()),
-        found.get("options", FieldOptions()),
+    selector = _selector(Fields("a selector", _SELECTOR, strict=strict))
+    target = _target(
+        Fields(
+            "a replacement's target",
+            {"select": selector, "reject": list_of(selector), "fieldPaths": strings, "options": options},
+            strict=strict,
+        )
     )
+    source = Fields(
+        "a replacement's source", {**_IDENTITY, "fieldPath": string, "options": options}, strict=strict
+    )
+    fields: dict[str, Decoder] = {
+        "source": lambda value, at: None if value is None else source(value, at),
+        "sourceValue": lambda value, at: None if value is None else string(value, at),
+        "targets": lambda value, at: None if value is None else list_of(target)(value, at),
+    }
+    return Fields("a replacement", {**fields, "path": string} if strict else fields, strict=strict)
 
 
-_source_fields = Fields(
-    "a replacement's source", {**_IDENTITY, "fieldPath": string, "options": _replacement_options}
-)
-_replacement_fields: dict[str, Decoder] = {
-    "source": lambda value, at: None if value is None else _source_fields(value, at),
-    "sourceValue": lambda value, at: None if value is None else string(value, at),
-    "targets": lambda value, at: None if value is None else list_of(_target)(value, at),
-}
-_replacement_with_path = Fields("a replacement", {**_replacement_fields, "path": string})
+_replacement_with_path = _replacement_fields(strict=True)
+_replacement_in_file = _replacement_fields(strict=False)
 
 
 def _make_replacement(found: dict[str, Any], at: Path) -> Replacement:
@@ -294,16 +312,14 @@ def decode_replacement(value: Any, at: Path) -> Replacement:
 
 def decode_replacements(value: Any) -> tuple[Replacement, ...]:
     """Return the replacements of a file that holds one or a list of them; unknown fields are ignored."""
-    known = {name.lower() for name in _replacement_fields}
 
     def one(child: Any, at: Path) -> Replacement:
         if not isinstance(child, dict):
             raise FieldError(f"expected a replacement as a map, found {shown(child)}", field=at)
-        kept = {name: each for name, each in child.items() if name.lower() in known}
         # Here, but not in a kustomization, kustomize takes a word or number for the text.
-        if isinstance(kept.get("sourceValue"), bool | int):
-            kept["sourceValue"] = text_of(kept["sourceValue"])
-        return _make_replacement(_replacement_with_path(kept, at), at)
+        if isinstance(child.get("sourceValue"), bool | int):
+            child = {**child, "sourceValue": text_of(child["sourceValue"])}
+        return _make_replacement(_replacement_in_file(child, at), at)
 
     if isinstance(value, list):
         return tuple(one(child, (index,)) for index, child in enumerate(value))

@@ -168,7 +168,7 @@ def refuse(files: dict[str, bytes], directory: str = "") -> InputError:
                     b"  targets: [{select: {kind: ConfigMap}, fieldPaths: [data.text.a]}]\n"
                 ),
                 "c.yaml": b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n"
-                b"data: {text: \"a: b # why\\n\"}\n",
+                b'data: {text: "a: b # why\\n"}\n',
             },
             "replacement",
             "kustomization.yaml:3:3",
