@@ -25,7 +25,7 @@ setup: $(READY) ## Make the environment
 .PHONY: locks
 locks: ## Write the lock files anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras \
-	  --group test --group lint --group build pyproject.toml --output-file deploy/locks/test.txt
+	  --group test --group lint --group build --group docs pyproject.toml --output-file deploy/locks/test.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra agent \
 	  --group build pyproject.toml --output-file deploy/locks/agent.txt
 

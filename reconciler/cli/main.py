@@ -38,12 +38,14 @@ class Command:
 COMMANDS: tuple[Command, ...] = (
     Command("init", "reconciler.cli.commands.init", "make a new fleet repository from the template"),
     Command("check", "reconciler.cli.commands.check", "check every site of a fleet: will it run there?"),
+    Command(
+        "diff", "reconciler.cli.commands.diff", "say what a change does to which sites, or to a live one"
+    ),
     Command("render", "reconciler.cli.commands.render", "print what an overlay, or a site, renders to"),
     Command("explain", "reconciler.cli.commands.explain", "explain a rule, or what uses a site's resources"),
     Command("test", "reconciler.cli.commands.test", "run the tests of rules"),
     Command("eval", "reconciler.cli.commands.eval", "evaluate a CEL expression on an object"),
     Command("admit", "reconciler.cli.commands.admit", "try admission policies on one object"),
-    Command("diff", "reconciler.cli.commands.diff", "say what applying a site would change at its cluster"),
     Command("export", "reconciler.cli.commands.export", "write schemas, CRDs or policies for other tools"),
     Command("images", "reconciler.cli.commands.images", "lock, list and verify the images that sites use"),
     Command("agent", "reconciler.agent.command", "sync one site from the repository, as long as it runs"),

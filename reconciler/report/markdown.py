@@ -23,7 +23,7 @@ MARK = "<!-- wayside -->"
 MOST_CHARACTERS = 60_000
 
 _ICONS = {Severity.ERROR: ":x:", Severity.WARNING: ":warning:", Severity.INFO: ":information_source:"}
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~@])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _OPEN = 5
 
 
@@ -78,7 +78,8 @@ def within(head: list[str], blocks: list[str], tail: list[str], *, most: int, wh
 
 def escape(text: str) -> str:
     """Return text that Markdown shows as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    # A mention would reach people even when it is escaped, so a space of no width parts it.
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split())).replace("@", "@\u200b")
 
 
 def code(text: str) -> str:
