@@ -11,6 +11,7 @@ from functools import partial
 from typing import Literal
 
 from reconciler.check.baseline import Base, Baseline, choose_sites, marked
+from reconciler.check.collecting import collected_rarely
 from reconciler.check.help import rule_help
 from reconciler.check.spread import spread
 from reconciler.documents.tree import FileTree, TreeError
@@ -79,6 +80,7 @@ class _Share:
     untouched: int = 0
 
 
+@collected_rarely()
 def check_fleet(
     tree: FileTree,
     *,
