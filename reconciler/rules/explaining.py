@@ -62,7 +62,7 @@ def explain_site(
     return SiteExplanation(
         site=site.name,
         verdict="unschedulable" if nowhere else fit["verdict"],
-        budgets=tuple(_budget(name, entry) for name, entry in usage.items()),
+        budgets=tuple(_budget(name, entry) for name, entry in usage.items() if name != "pods"),
         nodes=tuple(_node(node) for node in fit["nodes"]),
         without_room=tuple(nowhere + unplaced),
         room_for=tuple(_room_for(workload, fit["nodes"], usage) for workload in _growing(subjects)),
@@ -83,7 +83,9 @@ def _room_for(
 ) -> RoomFor:
     """Count the pods that the nodes take beside what stands there, as far as the budgets go."""
     groups = {node.name for node in workload.candidates}
-    once = {name for demand in pod_demands([workload]) for name in demand.requests if name.startswith(ONCE)}
+    once = {
+        name for demand in pod_demands([workload], ()) for name in demand.requests if name.startswith(ONCE)
+    }
     pods, ends = 0, ""
     for node in nodes:
         if node["name"].partition("[")[0] not in groups:

@@ -315,7 +315,11 @@ class SiteSubjects:
     @cached_property
     def _node_values(self) -> list[dict[str, Any]]:
         values: list[dict[str, Any]] = self._memo.share(
-            ("node-values", id(self.nodes)), lambda: [node.values() for node in self.nodes]
+            ("node-values", id(self.nodes)),
+            lambda: [
+                {**node.values(), "fieldPath": f"spec.nodes[{number}]"}
+                for number, node in enumerate(self.nodes)
+            ],
         )
         return values
 

@@ -11,6 +11,7 @@ from reconciler.model.quantity import QuantityError, parse_quantity
 from reconciler.rules.facts.problem import FactProblem
 
 __all__ = [
+    "DEFAULT_PODS",
     "Amounts",
     "add",
     "format_amount",
@@ -23,6 +24,9 @@ __all__ = [
 
 #: Resource name to amount: thousandths of a core for `cpu`, base units for all others.
 Amounts = dict[str, int]
+
+#: How many pods a kubelet allows where nothing is declared (`maxPods`).
+DEFAULT_PODS = 110
 
 _SCALES = (
     ("Ti", 2**40),

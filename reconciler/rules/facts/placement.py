@@ -13,7 +13,7 @@ from reconciler.model.site import Taint
 from reconciler.rules.facts.node import NodeFacts
 from reconciler.rules.facts.plain import as_list, as_mapping, dig
 
-__all__ = ["refusal", "tolerates"]
+__all__ = ["mismatch", "refusal", "tolerated", "tolerates"]
 
 _HOSTNAME = "kubernetes.io/hostname"  # every node has it, also one of a group
 _HARD = frozenset({"NoSchedule", "NoExecute"})
@@ -46,15 +46,9 @@ def refusal(pod: Mapping[str, Any], node: NodeFacts, *, daemon: bool = False) ->
     named = pod.get("nodeName")
     if named:
         return "" if named == node.name else f"the pod names the node {named}"
-    for key, value in as_mapping(pod.get("nodeSelector")).items():
-        if node.labels.get(key) != value:
-            found = f"has {key}={node.labels[key]}" if key in node.labels else f"has no label {key}"
-            return f"node selector wants {key}={value}, the node {found}"
-    required = as_mapping(
-        dig(pod, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
-    )
-    if required and not any(_term(term, node) for term in as_list(required.get("nodeSelectorTerms"))):
-        return "node affinity does not match the node's labels"
+    unwanted = mismatch(pod, node)
+    if unwanted:
+        return unwanted
     for constraint in as_list(pod.get("topologySpreadConstraints")):
         over = str(as_mapping(constraint).get("topologyKey"))
         hard = as_mapping(constraint).get("whenUnsatisfiable", "DoNotSchedule") == "DoNotSchedule"
@@ -70,6 +64,28 @@ def refusal(pod: Mapping[str, Any], node: NodeFacts, *, daemon: bool = False) ->
             value = f"={taint.value}" if taint.value else ""
             return f"taint {taint.key}{value}:{taint.effect} is not tolerated"
     return ""
+
+
+def mismatch(pod: Mapping[str, Any], node: NodeFacts) -> str:
+    """Say why a pod's node selector or node affinity does not want a node; "" where they do."""
+    for key, value in as_mapping(pod.get("nodeSelector")).items():
+        if node.labels.get(key) != value:
+            found = f"has {key}={node.labels[key]}" if key in node.labels else f"has no label {key}"
+            return f"node selector wants {key}={value}, the node {found}"
+    required = as_mapping(
+        dig(pod, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+    )
+    if required and not any(_term(term, node) for term in as_list(required.get("nodeSelectorTerms"))):
+        return "node affinity does not match the node's labels"
+    return ""
+
+
+def tolerated(pod: Mapping[str, Any], node: NodeFacts) -> bool:
+    """Tell whether a pod tolerates all taints that keep pods off a node."""
+    tolerations = as_list(pod.get("tolerations"))
+    return all(
+        taint.effect not in _HARD or any(tolerates(t, taint) for t in tolerations) for taint in node.taints
+    )
 
 
 def tolerates(toleration: Any, taint: Taint) -> bool:

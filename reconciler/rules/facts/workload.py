@@ -114,6 +114,7 @@ class WorkloadFacts:
             "total": dict(self.total),
             "nodes": [node.name for node in self.candidates],
             "refusals": [{"node": node, "reason": reason} for node, reason in self.refusals],
+            "placedBy": format_field_path((*self.pod.path, *_placing(pod))),
             "runtimeClass": str(pod.get("runtimeClassName") or ""),
             "running": running,
             "extendedResources": sorted(
@@ -127,6 +128,8 @@ class WorkloadFacts:
                 for name in ("hostNetwork", "hostPID", "hostIPC")
                 if pod.get(name) is True
             ],
+            "environment": [value for c in self.pod.containers for value in _environment(c)],
+            "arguments": [value for c in self.pod.containers for value in _arguments(c)],
             "podLabels": self.pod_labels,
             "podPath": format_field_path(self.pod.path),
             "pod": pod,
@@ -232,6 +235,14 @@ def workload_facts(
     )
 
 
+def _placing(pod: Mapping[str, Any]) -> FieldPath:
+    """Return the field of a pod spec that says first where the pod may go."""
+    for path in (("nodeName",), ("nodeSelector",), ("affinity", "nodeAffinity"), ("tolerations",)):
+        if dig(pod, *path):
+            return path
+    return ()
+
+
 def _spec_of_image(manifest: Mapping[str, Any], kind: WorkloadKind) -> Mapping[str, Any]:
     """Return the pod spec that a kind with an image and no pod spec stands for."""
     beside = as_mapping(dig(manifest, *kind.image[:-1]))
@@ -261,6 +272,33 @@ def _container_values(container: Container) -> dict[str, Any]:
         ],
         "spec": container.spec,
     }
+
+
+def _environment(container: Container) -> list[dict[str, str]]:
+    """Return the variables that have their value written out."""
+    return [
+        {
+            "container": container.name,
+            "name": str(variable.get("name") or ""),
+            "value": variable["value"],
+            "fieldPath": format_field_path((*container.field_path, "env", index, "value")),
+        }
+        for index, item in enumerate(as_list(container.spec.get("env")))
+        if isinstance((variable := as_mapping(item)).get("value"), str)
+    ]
+
+
+def _arguments(container: Container) -> list[dict[str, str]]:
+    return [
+        {
+            "container": container.name,
+            "text": text,
+            "fieldPath": format_field_path((*container.field_path, field, index)),
+        }
+        for field in ("command", "args")
+        for index, text in enumerate(as_list(container.spec.get(field)))
+        if isinstance(text, str)
+    ]
 
 
 def _volumes(

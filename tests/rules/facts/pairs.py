@@ -67,15 +67,15 @@ def _node(rng: random.Random, name: str, pair: str) -> dict[str, Any]:
     if rng.random() < 0.5:
         labels["zone"] = rng.choice(["a", "b"])
     allocatable = {
-        "memory": rng.choice(["2Gi", "4Gi", "8Gi"]),
+        "memory": rng.choice(["2Gi", "4Gi", "8Gi", "16Gi"]),
         "cpu": rng.choice(["2", "4", "8"]),
         "ephemeral-storage": "64Gi",
-        "pods": rng.choice(["110", "110", "110", "4"]),
+        "pods": rng.choice(["110", "110", "110", "110", "4"]),
     }
     if rng.random() < 0.3:
         allocatable["acme.example/npu"] = rng.choice(["1", "2"])
     taints = []
-    if rng.random() < 0.2:
+    if rng.random() < 0.12:
         taints.append(
             {"key": "wasm", "value": "only", "effect": rng.choice(["NoSchedule", "PreferNoSchedule"])}
         )
@@ -92,9 +92,9 @@ def _node(rng: random.Random, name: str, pair: str) -> dict[str, Any]:
 def _requests(rng: random.Random) -> dict[str, Any]:
     requests: dict[str, str] = {}
     if rng.random() < 0.85:
-        requests["memory"] = rng.choice(["64Mi", "256Mi", "512Mi", "700Mi", "1Gi", "1500Mi"])
+        requests["memory"] = rng.choice(["64Mi", "128Mi", "256Mi", "512Mi", "700Mi", "1500Mi"])
     if rng.random() < 0.6:
-        requests["cpu"] = rng.choice(["50m", "250m", "0.5", "1", "1500m"])
+        requests["cpu"] = rng.choice(["50m", "100m", "250m", "0.5", "1500m"])
     if rng.random() < 0.1:
         requests["ephemeral-storage"] = rng.choice(["10Gi", "40Gi"])
     which = "limits" if rng.random() < 0.2 else "requests"
@@ -133,28 +133,35 @@ def _pod(rng: random.Random, name: str, pair: str) -> dict[str, Any]:
                 "nodeSelectorTerms": [{"matchExpressions": [rng.choice(_EXPRESSIONS)]}]
             }
         }
-    if rng.random() < 0.15:
-        affinity["podAntiAffinity"] = {
-            "requiredDuringSchedulingIgnoredDuringExecution": [
-                {
-                    "topologyKey": "kubernetes.io/hostname",
-                    "labelSelector": {"matchLabels": {"app": name}},
-                }
-            ]
-        }
+    for which, often in (("podAntiAffinity", 0.2), ("podAffinity", 0.06)):
+        if rng.random() < often:
+            term = {
+                "topologyKey": rng.choice(["kubernetes.io/hostname", "kubernetes.io/hostname", "zone"]),
+                "labelSelector": {
+                    "matchLabels": {"app": rng.choice([name, name, f"{pair}-w0", f"{pair}-w1"])}
+                },
+            }
+            affinity[which] = {"requiredDuringSchedulingIgnoredDuringExecution": [term]}
     if affinity:
         spec["affinity"] = affinity
     if rng.random() < 0.1:
         spec["runtimeClassName"] = rng.choice(["wayside-heavy", "wayside-placed"])
-    if rng.random() < 0.1:
+    if rng.random() < 0.15:
         spec["topologySpreadConstraints"] = [
             {
-                "maxSkew": 1,
+                "maxSkew": rng.choice([1, 1, 2]),
                 "topologyKey": rng.choice(["zone", "kubernetes.io/hostname"]),
                 "whenUnsatisfiable": rng.choice(["DoNotSchedule", "ScheduleAnyway"]),
                 "labelSelector": {"matchLabels": {"app": name}},
             }
         ]
+        constraint = spec["topologySpreadConstraints"][0]
+        if constraint["whenUnsatisfiable"] == "DoNotSchedule" and rng.random() < 0.3:
+            constraint["minDomains"] = rng.choice([2, 3])
+        if rng.random() < 0.2:
+            constraint["nodeTaintsPolicy"] = "Honor"
+        if rng.random() < 0.2:
+            constraint["matchLabelKeys"] = ["pod-template-hash"]
     if rng.random() < 0.1:
         spec["resources"] = {"requests": {"memory": rng.choice(["1600Mi", "3Gi"])}}
         for container in [*containers, *initial]:

@@ -44,7 +44,7 @@ def test_a_pod_too_many_is_unschedulable_and_the_reason_says_what_is_asked_and_w
 
     assert result.verdict is FitVerdict.UNSCHEDULABLE
     assert [(u.workload.name, u.pods, u.reason) for u in result.unplaced] == [
-        ("a", 1, "n0: memory 4 asked, 0 free")
+        ("a", 1, "n0: memory 4 asked, 0 free beside Deployment/a 8")
     ]
 
 
