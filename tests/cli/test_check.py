@@ -300,7 +300,7 @@ def test_with_a_base_everything_that_a_change_takes_from_the_rules_is_listed(
             "rule-weakened",
             "the ValidatingAdmissionPolicyBinding few-replicas is changed: it does not deny any more",
             "policies/few-replicas.yaml",
-            1,
+            13,
         ),
         ("waiver-added", "digest-pinned is waived for market until 2099-01-01: trial", "fleet.yaml", 11),
         (
