@@ -27,30 +27,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
         "--policy",
-        action="append",
+        action="extend",
+        nargs="+",
         required=True,
         metavar="FILE",
-        help="policies and their bindings; repeatable; a policy without a binding denies everywhere",
+        help="policies and their bindings; a policy without a binding denies everywhere",
     )
     parser.add_argument(
         "--object",
-        action="append",
+        action="extend",
+        nargs="+",
         default=[],
         metavar="FILE",
-        help="the objects as they will be; repeatable",
+        help="the objects as they will be",
     )
     parser.add_argument(
         "--old", metavar="FILE", help="the object as it is: an update with --object, a deletion alone"
     )
     parser.add_argument(
-        "--params", action="append", default=[], metavar="FILE", help="parameters of policies; repeatable"
+        "--params", action="extend", nargs="+", default=[], metavar="FILE", help="parameters of policies"
     )
     parser.add_argument(
         "--context",
-        action="append",
+        action="extend",
+        nargs="+",
         default=[],
         metavar="FILE",
-        help="Namespaces of the objects, and CustomResourceDefinitions; repeatable",
+        help="Namespaces of the objects, and CustomResourceDefinitions",
     )
     parser.add_argument("--operation", choices=("CREATE", "UPDATE", "DELETE", "CONNECT"), help="what is done")
     parser.add_argument("--subresource", default="", metavar="NAME", help="for example scale")
@@ -82,9 +85,12 @@ def run(options: argparse.Namespace) -> int:
     from reconciler.report.admission import format_reviews
     from reconciler.report.text import TextStyle, finding_lines
     from reconciler.rules.admission import Denial, Review, builtin_kinds
+    from reconciler.rules.admission.compiling import policy_environment
     from reconciler.rules.admission.documents import is_admission
     from reconciler.rules.admission.pack import AdmissionPack
 
+    # A version that is not known is a mistake in the command, not in the policies.
+    policy_environment(options.kubernetes, options.engine)
     sources = Sources()
     documents = sources.documents(options.policy)
     others = [document.value for document in documents if not is_admission(document.value)]

@@ -6,6 +6,8 @@ Follows `pkg/admission/plugin/cel` of k8s.io/apiserver: `object`, `oldObject` an
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -50,6 +52,7 @@ _KEPT = frozenset(
 )
 _MAX_EXPRESSION = 1 << 20
 _ROOT = "variables"
+_UNDEFINED = re.compile(r"undefined field '([^']+)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,7 @@ class _Compiler:
         self._engine: Engine = engine
         self._params = spec.param_kind is not None
         self._has_variables = bool(spec.variables)
+        self._declared = tuple(variable.name for variable in spec.variables)
         self._types: dict[str, str] = {}
         self.variables: dict[str, Expression] = {}
 
@@ -222,7 +226,8 @@ class _Compiler:
             program = environment.compile(text)
         except CelCompileError as err:
             for issue in err.issues:
-                self._problem(field, issue.message, within=(issue.line, issue.column))
+                hint = self._hint(issue.message, text)
+                self._problem(field, issue.message, hint, within=(issue.line, issue.column))
             return None
         result = _written(parse_type(program.result_type))
         if types and result not in types:
@@ -243,8 +248,30 @@ class _Compiler:
             cache(lambda: fuse(environment, text, texts, careful=True)),
         )
 
-    def _problem(self, field: FieldPath, message: str, *, within: tuple[int, int] | None = None) -> None:
-        self._problems.append(Problem(field, message, within=within))
+    def _hint(self, message: str, text: str) -> str:
+        """Say what to do about a variable that is not there."""
+        match = _UNDEFINED.search(message)
+        if match is None or not re.search(rf"\b{_ROOT}\s*\.\s*{re.escape(match[1])}\b", text):
+            return ""
+        name = match[1]
+        if name in self._declared:
+            return (
+                f"the variable {name!r} stands below: a variable may read those above it only, so that none "
+                "hangs on itself"
+            )
+        close = difflib.get_close_matches(name, self._declared, 1, 0.6)
+        if close:
+            return f"did you mean {_ROOT}.{close[0]}?"
+        return (
+            f"the policy's variables are {', '.join(self._declared)}"
+            if self._declared
+            else "it has no variables"
+        )
+
+    def _problem(
+        self, field: FieldPath, message: str, hint: str = "", *, within: tuple[int, int] | None = None
+    ) -> None:
+        self._problems.append(Problem(field, message, hint, within=within))
 
 
 @lru_cache(maxsize=256)

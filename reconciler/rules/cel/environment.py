@@ -333,7 +333,10 @@ class Environment:
 def _minor(version: str) -> int:
     match = _VERSION.match(version)
     if match is None or not _OLDEST <= int(match[1]) <= NEWEST:
-        raise UsageError(f"expected a Kubernetes version from 1.{_OLDEST} to 1.{NEWEST}, found {version!r}")
+        raise UsageError(
+            f"expected a Kubernetes version from 1.{_OLDEST} to 1.{NEWEST}, found {version!r}",
+            code="kubernetes-version",
+        )
     return int(match[1])
 
 
