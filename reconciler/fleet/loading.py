@@ -17,12 +17,14 @@ from reconciler.fleet.images import build_images
 from reconciler.fleet.published import compiled
 from reconciler.fleet.settings import build_rules
 from reconciler.fleet.site import build_site, merge
+from reconciler.fleet.trust import build_trust
 from reconciler.model.fieldpath import FieldPath
 from reconciler.model.finding import Finding
 from reconciler.model.fleet import Fleet, RuleSettings
 from reconciler.model.location import Location
 from reconciler.model.registry import ImageSettings
 from reconciler.model.site import Site, TargetType
+from reconciler.model.trust import Trust
 
 __all__ = ["FLEET_PATH", "BrokenSite", "Choice", "FleetLoad", "load_fleet", "parse_site"]
 
@@ -166,6 +168,15 @@ class _Loader:
             self._findings += found
             if found:
                 settings = None
+        trust = Trust()
+        if settings is not None:
+            positions = Positions(settings.data, FLEET_PATH)
+            trust, found = build_trust(
+                spec.get("trust", {}), positions, tree=self._tree, index=settings.index
+            )
+            self._findings += found
+            if found:
+                settings = None
         classes = self._classes(spec.get("classes", ["classes/*.yaml"]))
         sites = self._sites(spec, classes)
         fleet = None
@@ -179,6 +190,7 @@ class _Loader:
                 requires=(spec.get("requires") or {}).get("wayside", ""),
                 policy_paths=tuple(spec.get("policies", ("policies",))),
                 schema_paths=tuple(spec.get("schemas", ("schemas",))),
+                trust=trust,
                 images=images,
             )
         return FleetLoad(

@@ -12,6 +12,7 @@ from reconciler.model.finding import Severity
 from reconciler.model.location import Location
 from reconciler.model.registry import ImageSettings
 from reconciler.model.site import Site
+from reconciler.model.trust import Trust
 
 __all__ = ["Fleet", "RuleSetting", "RuleSettings", "Waiver"]
 
@@ -81,6 +82,7 @@ class Fleet:
         requires: Version specifier that agents must satisfy, for example `>=0.2,<1`; "" for any.
         policy_paths: Directories and files with the fleet's own rules.
         schema_paths: Directories and files with CRDs and JSON Schemas.
+        trust: Whose signatures count, on which images.
         images: How images are locked and registries reached.
     """
 
@@ -92,4 +94,5 @@ class Fleet:
     requires: str = ""
     policy_paths: tuple[str, ...] = ("policies",)
     schema_paths: tuple[str, ...] = ("schemas",)
+    trust: Trust = field(default_factory=Trust)
     images: ImageSettings = field(default_factory=ImageSettings)

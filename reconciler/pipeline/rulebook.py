@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from reconciler.documents import yaml
@@ -11,9 +12,11 @@ from reconciler.documents.tree import EntryType, FileTree, walk
 from reconciler.documents.yaml import Document
 from reconciler.errors import DocumentError
 from reconciler.fleet.lock import load_lock
+from reconciler.images.evidence import Evidence
+from reconciler.images.trust import TrustBook
 from reconciler.model.digest import digest_value
 from reconciler.model.finding import Finding, NotChecked, Severity, Violation
-from reconciler.model.fleet import Fleet
+from reconciler.model.fleet import Fleet, RuleSetting
 from reconciler.model.lock import ImagesLock
 from reconciler.model.resource import Manifest, Resource
 from reconciler.model.verdict import Verdict
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Rulebook", "policy_documents"]
 
+
+#: The rule that no setting of a fleet switches off where a site's installation demands signatures.
+_SIGNED = "signed-images"
 
 #: Who applies at a site, as admission policies see it.
 _AGENT: Mapping[str, Any] = {
@@ -58,11 +64,13 @@ class Rulebook:
         params: tuple[Manifest, ...],
         documents: tuple[Document, ...],
         lock: ImagesLock | None,
+        trust: TrustBook,
         findings: tuple[Finding, ...],
         blocking: tuple[Finding, ...],
     ) -> None:
         self.fleet = fleet
         self.lock = lock
+        self._trust = trust
         found = [*findings, *pack.findings, *(f for one in admission.values() for f in one.findings)]
         self.findings = tuple(dict.fromkeys(found))
         self.blocking = blocking
@@ -74,17 +82,27 @@ class Rulebook:
         self._defaulters: dict[tuple[int, int], Defaulter] = {}
 
     @classmethod
-    def compile(cls, *, fleet: Fleet, tree: FileTree, engine: Literal["native", "pure"]) -> Rulebook:
+    def compile(
+        cls,
+        *,
+        fleet: Fleet,
+        tree: FileTree,
+        engine: Literal["native", "pure"],
+        signatures_required: bool = False,
+    ) -> Rulebook:
         """Compile the built-in rules and those of the fleet, and read its lock.
 
         Args:
             fleet: The fleet, whose settings the rules follow.
             tree: The fleet's files.
             engine: CEL engine: `native` or `pure`.
+            signatures_required: Whether every image must be signed, whatever the fleet says of it.
 
         A rule that does not compile is a finding, and fails closed for every site.
         """
         findings: list[Finding] = []
+        if signatures_required:
+            fleet = _demanding(fleet)
         own = list(policy_documents(tree, fleet.policy_paths, findings))
         lock, blocking = load_lock(tree)
 
@@ -115,6 +133,7 @@ class Rulebook:
             params=params,
             documents=tuple(own),
             lock=lock,
+            trust=TrustBook(fleet.trust, Evidence(tree), required=signatures_required),
             findings=(*findings, *blocking),
             blocking=blocking,
         )
@@ -128,7 +147,8 @@ class Rulebook:
         """
         site = desired.site
         seen = self._defaulted(desired)
-        review = self.pack.review(site, seen, fleet=self.fleet, lock=self.lock, at=at)
+        trust = self._trust.judge_of(site, at)
+        review = self.pack.review(site, seen, fleet=self.fleet, lock=self.lock, trust=trust, at=at)
         # Waivers hold for whatever is found, not only for what the site rules say.
         waivers = self.fleet.rules.waivers
         built, waived = apply_waivers(desired.violations, waivers, site=site.name, at=at)
@@ -136,6 +156,8 @@ class Rulebook:
         waived += review.waived
         not_checked = list(review.not_checked)
         rules_digest = self.pack.digest
+        if self._trust.digest:
+            rules_digest = digest_value([rules_digest, self._trust.digest])
         admission = self._admission.get(site.kubernetes_version)
         if admission is not None:
             answer = admission.review(seen, params=(*self._params, site.manifest), user_info=_AGENT)
@@ -210,6 +232,19 @@ def _schema_values(tree: FileTree, fleet: Fleet) -> Iterator[Any]:
                     yield from (document.value for document in yaml.load(tree.read(file), file))
                 except DocumentError:
                     continue
+
+
+def _demanding(fleet: Fleet) -> Fleet:
+    """Return a fleet in which nothing takes the demand of signatures away: no setting, no waiver."""
+    rules = fleet.rules
+    return replace(
+        fleet,
+        rules=replace(
+            rules,
+            rules={**rules.rules, _SIGNED: RuleSetting(severity=Severity.ERROR)},
+            waivers=tuple(waiver for waiver in rules.waivers if waiver.rule != _SIGNED),
+        ),
+    )
 
 
 def policy_documents(tree: FileTree, paths: tuple[str, ...], findings: list[Finding]) -> Iterator[Document]:

@@ -62,6 +62,7 @@ def weakenings(base: RuleState, head: RuleState) -> tuple[Finding, ...]:
                 *_other_policies(base, head),
                 *_waivers(base, head),
                 *_trust(base.tree, head.tree),
+                *_trust_settings(base, head),
             ),
             key=lambda finding: finding.order,
         )
@@ -220,6 +221,18 @@ def _trust(base: FileTree, head: FileTree) -> Iterator[Finding]:
                 f"the trust root {path} is {what}; sites judge by what they trusted before this change",
                 Location(path if path in after else _FLEET),
             )
+
+
+def _trust_settings(base: RuleState, head: RuleState) -> Iterator[Finding]:
+    """Yield a finding where `spec.trust` of fleet.yaml is not what it was."""
+    before, after = ((state.fleet.manifest.get("spec") or {}).get("trust") for state in (base, head))
+    if before != after:
+        yield Finding(
+            "trust-changed",
+            Severity.WARNING,
+            "spec.trust of fleet.yaml is changed: who signs images, or which images must be signed",
+            _in_fleet(head.tree, ("spec", "trust") if after is not None else ("spec",)),
+        )
 
 
 def _contents(tree: FileTree) -> dict[str, bytes]:

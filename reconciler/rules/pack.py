@@ -20,6 +20,7 @@ from reconciler.model.location import Location
 from reconciler.model.lock import ImagesLock
 from reconciler.model.resource import Resource
 from reconciler.model.site import Site
+from reconciler.model.trust import TrustJudge
 from reconciler.model.verdict import Waived
 from reconciler.rules.catalogue import CHECKS
 from reconciler.rules.cel import default_engine
@@ -137,6 +138,7 @@ class RulePack:
         *,
         lock: ImagesLock | None,
         at: datetime.datetime,
+        trust: TrustJudge | None = None,
         fleet: Fleet | None = None,
     ) -> RuleReview:
         """Review one site.
@@ -146,10 +148,17 @@ class RulePack:
             resources: Its desired set, with the API server's defaults.
             lock: The fleet's images.lock, or None where there is none.
             at: The commit's time, by which waivers expire.
+            trust: Judges signatures of images at the site; without it none is known.
             fleet: The fleet, where it is not the one that the rules were loaded for.
         """
         subjects = SiteSubjects(
-            site, resources, fleet=fleet or self._fleet, lock=lock, memo=self.memo, kinds=self.kinds
+            site,
+            resources,
+            fleet=fleet or self._fleet,
+            lock=lock,
+            memo=self.memo,
+            trust=trust,
+            kinds=self.kinds,
         )
         violations: list[Violation] = list(self._broken)
         violations += self._fact_problems(subjects)

@@ -19,6 +19,7 @@ from reconciler.model.kinds import BUILT_IN, WorkloadKinds
 from reconciler.model.lock import ImagesLock
 from reconciler.model.resource import Resource, ResourceId
 from reconciler.model.site import Site
+from reconciler.model.trust import TrustJudge
 from reconciler.rules.defaults import Defaulter
 from reconciler.rules.facts.admission import PodAdmission, limit_range_defaults, runtime_classes
 from reconciler.rules.facts.amounts import Amounts
@@ -56,7 +57,7 @@ class SubjectMemo:
 
     def __init__(self) -> None:
         self._values: dict[Hashable, Any] = {}
-        self._locks: dict[int, tuple[ImagesLock | None, LockIndex]] = {}
+        self._locks: dict[tuple[int, int], tuple[ImagesLock | None, TrustJudge | None, LockIndex]] = {}
         self.hits = 0
         self.misses = 0
         self._made: Counter[Hashable] = Counter()
@@ -77,12 +78,13 @@ class SubjectMemo:
         """Return how many values of one sort were made: `workload`, `answer`, `fit` ..."""
         return self._made[what]
 
-    def lock(self, lock: ImagesLock | None) -> LockIndex:
-        """Return the index of a lock, made once."""
-        found = self._locks.get(id(lock))
-        if found is None or found[0] is not lock:
-            found = self._locks[id(lock)] = (lock, LockIndex(lock))
-        return found[1]
+    def lock(self, lock: ImagesLock | None, trust: TrustJudge | None = None) -> LockIndex:
+        """Return the index of a lock, made once for each way of judging signatures."""
+        key = (id(lock), id(trust))
+        found = self._locks.get(key)
+        if found is None or found[0] is not lock or found[1] is not trust:
+            found = self._locks[key] = (lock, trust, LockIndex(lock, trust))
+        return found[2]
 
 
 class SiteSubjects:
@@ -93,6 +95,7 @@ class SiteSubjects:
         resources: Its desired set, defaulted.
         fleet: The fleet.
         lock: The fleet's images.lock, or None.
+        trust: Judges signatures of images at the site; None where nobody does.
         memo: What is shared with other sites.
         kinds: Where workloads of each kind say what they run.
     """
@@ -105,13 +108,14 @@ class SiteSubjects:
         fleet: Fleet,
         lock: ImagesLock | None,
         memo: SubjectMemo,
+        trust: TrustJudge | None = None,
         kinds: WorkloadKinds = BUILT_IN,
     ) -> None:
         self._site = site
         self._given = resources
         self._fleet = fleet
         self._memo = memo
-        self._lock = memo.lock(lock)
+        self._lock = memo.lock(lock, trust)
         self._kinds = kinds
 
     def share(self, key: Hashable, make: Callable[[], Any]) -> Any:

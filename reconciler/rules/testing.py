@@ -23,6 +23,7 @@ from reconciler.model.lock import ImagesLock, LockedImage, LockedPlatform
 from reconciler.model.resource import Resource
 from reconciler.model.ruletest import RuleTestResult
 from reconciler.model.site import Site
+from reconciler.model.trust import Attestation, ImageTrust
 from reconciler.rules.admission.problem import Problem
 from reconciler.rules.admission.reader import Reader
 from reconciler.rules.builtin import builtin_documents
@@ -269,6 +270,7 @@ class _Run:
             site,
             [self._default(Resource(as_mapping(item))) for item in items],
             lock=None if images is None else _lock(as_list(images)),
+            trust=_GivenTrust(as_list(images)),
             at=_AT,
         )
         kept = tuple(v for v in review.violations if v.rule in {rule, FACTS_RULE})
@@ -331,3 +333,38 @@ def _lock(items: Sequence[Any]) -> ImagesLock:
             )
         images[name, tag] = LockedImage(name, tag, digest, tuple(platforms))
     return ImagesLock(images)
+
+
+class _GivenTrust:
+    """Says of signatures what a test's images say under `trust`; of other images, that nothing is known."""
+
+    def __init__(self, items: Sequence[Any]) -> None:
+        self._given: dict[str, ImageTrust] = {}
+        for item in items:
+            entry = as_mapping(item)
+            reference = ImageReference.parse(str(entry.get("name") or ""))
+            self._given[_whole(reference)] = _trust(as_mapping(entry.get("trust")))
+
+    def judge(self, reference: ImageReference, locked: LockedImage | None) -> ImageTrust:
+        """Return what the test says of an image."""
+        del locked
+        return self._given.get(_whole(reference), ImageTrust())
+
+
+def _whole(reference: ImageReference) -> str:
+    return f"{reference.normalized_name}:{reference.effective_tag or reference.tag}"
+
+
+def _trust(value: Mapping[str, Any]) -> ImageTrust:
+    return ImageTrust(
+        required=bool(value.get("required")),
+        signed=bool(value.get("signed")),
+        signers=tuple(map(str, as_list(value.get("signers")))),
+        problems=tuple(map(str, as_list(value.get("problems")))),
+        repository=str(value.get("repository") or ""),
+        attestations=tuple(
+            Attestation(str(each.get("predicateType")), str(each.get("signer")), each.get("predicate"))
+            for each in map(as_mapping, as_list(value.get("attestations")))
+        ),
+        exempt=str(value.get("exempt") or ""),
+    )

@@ -12,6 +12,7 @@ from reconciler.model.platform import accepts, parse_platform
 from reconciler.rules.facts.locked import LockIndex
 from reconciler.rules.facts.node import NodeFacts
 from reconciler.rules.facts.problem import FactProblem
+from reconciler.rules.facts.signature import signature_values
 
 __all__ = ["ImageFacts", "image_facts"]
 
@@ -89,7 +90,7 @@ def image_facts(
         if locked.image is not None
         else [],
     }
-    return ImageFacts(path, facts)
+    return ImageFacts(path, facts | signature_values(lock.trust(reference, locked.image)))
 
 
 def _pulls_latest(reference: ImageReference) -> bool:

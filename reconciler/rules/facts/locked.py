@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from reconciler.model.image import ImageReference, ImageReferenceError
 from reconciler.model.lock import ImagesLock, LockedImage
+from reconciler.model.trust import ImageTrust, TrustJudge
 
 __all__ = ["LockIndex", "Locked"]
 
@@ -28,9 +29,11 @@ class LockIndex:
 
     Args:
         lock: The lock, or None where the fleet has none.
+        trust: Judges signatures of images; None where nobody does.
     """
 
-    def __init__(self, lock: ImagesLock | None) -> None:
+    def __init__(self, lock: ImagesLock | None, trust: TrustJudge | None = None) -> None:
+        self._trust = trust
         self.exists = lock is not None
         self._by_tag: dict[tuple[str, str], LockedImage] = {}
         self._by_digest: dict[tuple[str, str], LockedImage] = {}
@@ -54,3 +57,7 @@ class LockIndex:
         if by_digest is not None:
             return Locked(by_digest)
         return Locked(None, mismatch=entry.digest if entry is not None else "")
+
+    def trust(self, reference: ImageReference, image: LockedImage | None) -> ImageTrust:
+        """Return what is known of an image's signatures."""
+        return ImageTrust() if self._trust is None else self._trust.judge(reference, image)
