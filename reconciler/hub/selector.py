@@ -12,8 +12,8 @@ __all__ = ["parse_selector"]
 _KEY = r"[A-Za-z0-9]([A-Za-z0-9._/-]{0,250}[A-Za-z0-9])?"
 _TERM = re.compile(
     rf"\s*(?:(?P<not>!)\s*(?P<absent>{_KEY})"
-    rf"|(?P<key>{_KEY})\s*(?:(?P<op>==|=|!=)\s*(?P<value>[A-Za-z0-9._-]{{0,63}})"
-    rf"|\s(?P<set>in|notin)\s*\((?P<values>[A-Za-z0-9._,\s-]*)\))?)\s*"
+    rf"|(?P<key>{_KEY})(?:\s*(?P<op>==|=|!=)\s*(?P<value>[A-Za-z0-9._-]{{0,63}})"
+    rf"|\s+(?P<set>in|notin)\s*\((?P<values>[A-Za-z0-9._,\s-]*)\))?)\s*"
 )
 _LONGEST = 2000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import ssl
 import sys
 from dataclasses import dataclass
@@ -87,8 +88,12 @@ def serve(store: HubStore, serving: Serving, limits: Limits) -> None:
             code="port-in-use",
             hint="choose another with --listen HOST:PORT",
         ) from None
+    listening.listen(config.backlog)
     address = listening.getsockname()
     scheme = "https" if serving.certificate else "http"
     sys.stderr.write(f"the hub is at {scheme}://{serving.host}:{address[1]}\n")
     sys.stderr.flush()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # The server ends cleanly by itself and then raises the signal once more, which is of no use.
+        signal.signal(number, lambda *_: None)
     uvicorn.Server(config).run(sockets=[listening])

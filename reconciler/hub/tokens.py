@@ -14,8 +14,8 @@ from reconciler.ports.hub_store import HubStore, TokenRow
 __all__ = ["Guard", "mint"]
 
 _TOKEN = re.compile(r"wst_([0-9a-f]{12})_([0-9A-Za-z_-]{43})")
-#: Seconds between two looks into the database for a token that is not known here.
-_PATIENCE = 1.0
+#: Seconds for which a token that was taken back by another process may still count.
+_PATIENCE = 30.0
 
 
 def mint(*, kind: str, subject: str, role: str, now: float, days: float = 0.0) -> tuple[str, TokenRow]:
@@ -69,10 +69,15 @@ class Guard:
         if parts is None:
             return None
         row = self._known.get(parts[1])
-        if time.monotonic() - self._looked > (_PATIENCE if row is None else 30 * _PATIENCE):
-            # A token may have been made, or taken back, by `wayside hub token` beside this process.
+        if time.monotonic() - self._looked > _PATIENCE:
+            # A token may have been taken back by `wayside hub token` beside this process ...
             self.reload()
             row = self._known.get(parts[1])
+        if row is None:
+            # ... or made by it.
+            row = self._store.token(parts[1])
+            if row is not None:
+                self._known = {**self._known, row.id: row}
         if row is None or not hmac.compare_digest(row.digest, _digest(parts[2])):
             return None
         if row.expires and row.expires < time.time():

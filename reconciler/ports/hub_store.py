@@ -142,6 +142,9 @@ class HubStore(Protocol):
     def tokens(self) -> Sequence[TokenRow]:
         """Return all tokens."""
 
+    def token(self, id: str) -> TokenRow | None:  # noqa: A002 - the field's word
+        """Return one token, or None."""
+
     def save_token(self, token: TokenRow) -> None:
         """Store a token."""
 

@@ -188,6 +188,15 @@ class SqlHubStore(abc.ABC):
             )
             return [TokenRow(*row) for row in cursor.fetchall()]
 
+    def token(self, id: str) -> TokenRow | None:  # noqa: A002 - the field's word
+        """Return one token, or None."""
+        with self._transaction(write=False) as cursor:
+            cursor.execute(
+                "SELECT id, kind, subject, role, digest, created, expires FROM tokens WHERE id = ?", (id,)
+            )
+            row = cursor.fetchone()
+        return None if row is None else TokenRow(*row)
+
     def save_token(self, token: TokenRow) -> None:
         """Store a token."""
         with self._transaction(write=True) as cursor:
