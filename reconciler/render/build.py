@@ -77,7 +77,7 @@ class Build(PluginRun):
                 if item.body is not body:
                     change = Change(path, ("references",), body, item.body, others=tuple(items))
                     item.history = (*item.history, change)
-        with self._changing(accumulated, path, ("vars",)):
+        with self._changing(accumulated, path, ("vars",), variables=accumulated.variables):
             resolve_vars(items, accumulated.variables, accumulated.config)
         items = [item for item in items if not _is_local(item)]
         items = sort_items(items, kustomization)
@@ -131,7 +131,7 @@ class Build(PluginRun):
         transformers = self._plugins(kustomization, root, "transformers", kustomization.transformers)
         self._transform(kustomization, root, into)
         for where, plugin in transformers:
-            with self._changing(into, kustomization.path, where, patch=None):
+            with self._changing(into, kustomization.path, where, plugin=plugin.item):
                 self._run(plugin, kustomization, root, where, into)
             self._note_transformer(into, kustomization, plugin.kind, plugin.item)
         validators = self._plugins(kustomization, root, "validators", kustomization.validators)
@@ -390,8 +390,7 @@ def sort_items(items: list[Item], kustomization: Kustomization) -> list[Item]:
     Raises:
         RenderError: `sortOptions` are not valid.
     """
-    if kustomization.sort_options is None or kustomization.sort_options.order != "fifo":
-        check_unique(items)
+    check_unique(items)
     from reconciler.render.sorting import sorted_items
 
     return sorted_items(items, kustomization.sort_options)

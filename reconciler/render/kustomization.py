@@ -147,6 +147,7 @@ class Var:
     namespace: str
     field_path: str
     at: Path = ()
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

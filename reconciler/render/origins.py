@@ -6,14 +6,16 @@ Both share what did not change, so a history costs little, and following a field
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.model.fieldpath import FieldPath
 from reconciler.model.location import Location
 from reconciler.render.fieldspec import MISSING
 from reconciler.render.item import Item
+from reconciler.render.kustomization import Var
 from reconciler.render.scalars import plain, text_of
 from reconciler.render.sources import Sources
 
@@ -66,6 +68,8 @@ class Change:
         patch: The patch that was merged, or None.
         others: Resources whose names were written into this one, or ().
         operations: The JSON patch that was applied, or ().
+        plugin: The document of the plugin that did it, or None.
+        variables: The vars that were resolved, by name, each with the kustomization that declares it.
     """
 
     path: str
@@ -75,6 +79,8 @@ class Change:
     patch: Item | None = None
     operations: tuple[dict[str, Any], ...] = ()
     others: tuple[Item, ...] = ()
+    plugin: Item | None = None
+    variables: Mapping[str, Var] = field(default_factory=dict)
 
     @property
     def generated(self) -> bool:
@@ -82,16 +88,16 @@ class Change:
         return self.where[:1] in (("configMapGenerator",), ("secretGenerator",))
 
 
-def trace(item: Item, field: FieldPath, sources: Sources) -> Origin:
+def trace(item: Item, wanted: FieldPath, sources: Sources) -> Origin:
     """Return where a field of a finished resource comes from.
 
     Args:
         item: The resource, with its history.
-        field: The field; one that does not exist means the nearest parent that does.
+        wanted: The field; one that does not exist means the nearest parent that does.
         sources: The files of the build.
     """
     body: Any = item.body
-    path = _existing(body, field)
+    path = _existing(body, wanted)
     steps: list[OriginStep] = []
     for change in reversed(item.history):
         before = change.before
@@ -180,10 +186,23 @@ def _step(change: Change, path: FieldPath, value: Any, sources: Sources) -> Orig
                 return OriginStep(trace(other, ("metadata", "name"), sources).location, "reference")
     if change.generated:
         return _made(change, path, sources)
+    if change.variables:
+        return OriginStep(_var_place(change, path, sources), "vars")
     return OriginStep(_place(change, path, sources), _name(change))
 
 
+def _var_place(change: Change, path: FieldPath, sources: Sources) -> Location:
+    """Return where the first var of a text is declared."""
+    old = _get(change.before, path)
+    for name, var in change.variables.items():
+        if isinstance(old, str) and f"$({name})" in old:
+            return sources.at(var.path, var.at)
+    return sources.at(change.path, change.where)
+
+
 def _name(change: Change) -> str:
+    if change.plugin is not None:
+        return change.plugin.kind
     if change.patch is not None or change.operations:
         return "patch"
     return str(change.where[0]) if change.where else "kustomization"
@@ -194,6 +213,10 @@ def _place(change: Change, path: FieldPath, sources: Sources) -> Location:
         return _in_patch(change, change.patch, path, sources)
     if change.operations:
         return _in_operations(change, path, sources)
+    if change.plugin is not None and change.plugin.source is not None:
+        file, index = change.plugin.source
+        inside = _in_plugin(change.plugin, path)
+        return sources.inside(file, change.path, change.where, inside, index)
     return sources.at(change.path, _in_entry(change, path, sources))
 
 
@@ -249,6 +272,35 @@ def _in_entry(change: Change, path: FieldPath, sources: Sources) -> FieldPath:
             return where
 
 
+#: The field of a plugin that decides what it writes.
+_PLUGIN_FIELDS: dict[str, FieldPath] = {
+    "AnnotationsTransformer": ("annotations",),
+    "ImageTagTransformer": ("imageTag",),
+    "LabelTransformer": ("labels",),
+    "NamespaceTransformer": ("metadata", "namespace"),
+    "PatchJson6902Transformer": ("jsonOp",),
+    "PatchStrategicMergeTransformer": ("patches",),
+    "PatchTransformer": ("patch",),
+    "PrefixTransformer": ("prefix",),
+    "ReplacementTransformer": ("replacements",),
+    "ReplicaCountTransformer": ("replica", "count"),
+    "SuffixTransformer": ("suffix",),
+    "ValueAddTransformer": ("value",),
+}
+
+
+def _in_plugin(plugin: Item, path: FieldPath) -> FieldPath:
+    """Return the field of a plugin's document that decides a field of a resource."""
+    where = _PLUGIN_FIELDS.get(plugin.kind, ())
+    found = _get(plugin.body, where)
+    if plugin.kind in ("AnnotationsTransformer", "LabelTransformer") and path:
+        return (*where, path[-1])
+    if plugin.kind == "ImageTagTransformer" and isinstance(found, Mapping):
+        names = (name for name in ("newTag", "digest", "newName", "tagSuffix") if name in found)
+        return (*where, *tuple(names)[:1])
+    return () if found is MISSING else where
+
+
 def _first_field(path: str, where: FieldPath, names: tuple[str, ...], sources: Sources) -> FieldPath:
     entry = _get(sources.config(path), where)
     found = next((name for name in names if isinstance(entry, Mapping) and name in entry), None)
@@ -261,17 +313,28 @@ def _made(change: Change, path: FieldPath, sources: Sources) -> OriginStep:
     entry = _get(sources.config(change.path), where)
     if isinstance(entry, Mapping) and len(path) == 2 and path[0] in ("data", "binaryData"):
         key = str(path[1])
-        for field in ("literals", "files", "envs"):
-            values = entry.get(field) or []
+        for source in ("literals", "files"):
+            values = entry.get(source) or []
             for number, value in enumerate(values if isinstance(values, list) else []):
                 text = str(value)
-                if field == "envs":
-                    continue
                 name = text.partition("=")[0] if "=" in text else text.rsplit("/", 1)[-1]
                 if name == key:
-                    return OriginStep(sources.at(change.path, (*where, field, number)), "generator")
-        if entry.get("envs"):
-            return OriginStep(sources.at(change.path, (*where, "envs", 0)), "generator")
+                    return OriginStep(sources.at(change.path, (*where, source, number)), "generator")
+        location = _in_env_file(change, entry, key, sources)
+        if location is not None:
+            return OriginStep(location, "generator")
     if isinstance(entry, Mapping) and path == ("metadata", "name"):
         where = (*where, "name")
     return OriginStep(sources.at(change.path, where), "generator")
+
+
+def _in_env_file(change: Change, entry: Mapping[str, Any], key: str, sources: Sources) -> Location | None:
+    """Return the line of an env file that sets a key."""
+    files = [*(entry.get("envs") or []), *([entry["env"]] if entry.get("env") else [])]
+    for name in files:
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(change.path), str(name)))
+        for number, line in enumerate(sources.read(path).decode("utf-8", "replace").splitlines(), 1):
+            found, equals, _ = line.removeprefix("\ufeff").lstrip().partition("=")
+            if found == key:
+                return Location(sources.shown(path), number, line.find("=") + 2 if equals else 1)
+    return None

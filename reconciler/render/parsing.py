@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from reconciler.render.decoding import (
@@ -490,7 +491,7 @@ def parse_kustomization(document: Any, path: str) -> Kustomization:
         images=found.get("images", ()) + found.get("imageTags", ()),
         replacements=found.get("replacements", ()),
         replicas=found.get("replicas", ()),
-        vars=found.get("vars", ()),
+        vars=tuple(replace(var, path=path) for var in found.get("vars", ())),
         sort_options=found.get("sortOptions"),
         resources=found.get("resources", ()) + found.get("bases", ()),
         bases=found.get("bases", ()),

@@ -226,6 +226,13 @@ def apply_json_patch(item: Item, operations: tuple[dict[str, Any], ...], styles:
     changed = apply_operations(body, list(operations))
     if not isinstance(changed, dict):
         raise RenderError("expected the patch to leave an object, found something else", code="json-patch")
+    metadata = changed.get("metadata")
+    if not isinstance(metadata, dict) or not metadata.get("name"):
+        raise RenderError(
+            f"expected the patch to leave {item.shown()} a name, found none",
+            code="json-patch",
+            hint="replace metadata.name instead of removing it",
+        )
     numbers: list[int | float] = []
     item.body = _as_json(changed, numbers, styles)
     item.odd = bool(numbers)

@@ -216,6 +216,11 @@ def _set(item: Item, value: Any, path: str, options: FieldOptions, styles: Style
             return styles.quote(new)
         return new
 
+    if isinstance(value, dict | list) and _holds(item.body, steps, value):
+        raise _error(
+            f"expected a target outside of the value that is copied, found {path} of {item.shown()}",
+            hint="copy a single field instead",
+        )
     body, count = update(item.body, steps, create, setter)
     if not count:
         verb = "find or create" if create else "find"
@@ -225,6 +230,17 @@ def _set(item: Item, value: Any, path: str, options: FieldOptions, styles: Style
         )
     item.body = body
     relink(item, relinked)
+
+
+def _holds(body: Any, steps: tuple[str, ...], value: Any) -> bool:
+    """Return whether a path leads through the very map or list that is copied."""
+    for length in range(1, len(steps)):
+        try:
+            if lookup(body, steps[:length]) is value:
+                return True
+        except RenderError:
+            return False
+    return False
 
 
 def _create_kind(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -133,6 +133,8 @@ class BuildSteps:
         *,
         patch: Item | None = None,
         operations: tuple[dict[str, Any], ...] = (),
+        plugin: Item | None = None,
+        variables: Mapping[str, Var] | None = None,
     ) -> Iterator[None]:
         """Do what `_located` does, and note which resources change inside."""
         before = [(item, item.body) for item in into.items] if self._keeps_history else []
@@ -144,7 +146,16 @@ class BuildSteps:
                 raise
         for item, body in before:
             if item.body is not body:
-                change = Change(path, where, body, item.body, patch, operations)
+                change = Change(
+                    path,
+                    where,
+                    body,
+                    item.body,
+                    patch,
+                    operations,
+                    plugin=plugin,
+                    variables=variables or {},
+                )
                 item.history = (*item.history, change)
 
     def _locate_in_patch(

@@ -43,3 +43,45 @@ def test_a_mistake_in_the_overlay_is_shown_with_its_place(
     shown = capsys.readouterr().err
     assert "kustomization.yaml:1:1" in shown
     assert "resorces" in shown
+
+
+def test_the_origins_of_fields_are_shown_from_the_base_to_the_last_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base").mkdir()
+    (tmp_path / "site").mkdir()
+    (tmp_path / "base/kustomization.yaml").write_text("resources: [app.yaml]\n")
+    (tmp_path / "base/app.yaml").write_text(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: app\nspec:\n  replicas: 1\n"
+    )
+    (tmp_path / "site/kustomization.yaml").write_text(
+        "resources: [../base]\n"
+        "patches:\n"
+        "- patch: |\n"
+        "    apiVersion: apps/v1\n"
+        "    kind: Deployment\n"
+        "    metadata: {name: app}\n"
+        "    spec: {replicas: 2}\n"
+        "replicas:\n"
+        "- {name: app, count: 3}\n"
+        "secretGenerator:\n"
+        "- name: keys\n"
+        "  literals: [token=hidden]\n"
+    )
+
+    assert main(["render", "site", "--origins"]) == 0
+
+    shown = capsys.readouterr().out.splitlines()
+    assert "Deployment.apps/app" in shown
+    assert '  kind: "Deployment"  <- base/app.yaml:2:7 (resource)' in shown
+    assert (
+        "  spec.replicas: 3  <- base/app.yaml:6:13 (resource) -> site/kustomization.yaml:7:22 (patch)"
+        " -> site/kustomization.yaml:9:22 (replicas)"
+    ) in shown
+    assert "  data.token: (not shown)  <- site/kustomization.yaml:12:14 (generator)" in shown
+
+
+def test_origins_of_a_site_by_name_ask_for_its_directory(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["render", "market", "--origins"]) == 2
+    assert "sites/market" in capsys.readouterr().err

@@ -388,3 +388,104 @@ def test_a_build_that_nobody_asks_for_origins_keeps_no_history(site: ResourceSet
 def test_an_unknown_resource_has_no_origin(site: ResourceSet) -> None:
     with pytest.raises(LookupError, match="no ConfigMap/nope"):
         site.origin(ResourceId("", "ConfigMap", "", "nope"), ())
+
+
+REST = {
+    "base/kustomization.yaml": """\
+resources:
+- app.yaml
+commonLabels:
+  team: one
+nameSuffix: -v1
+secretGenerator:
+- name: keys
+  envs: [keys.env]
+vars:
+- name: WHERE
+  objref: {apiVersion: v1, kind: Service, name: web}
+""",
+    "base/keys.env": "# keys\nA=1\nTOKEN=abc\n",
+    "base/app.yaml": """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {}
+  template:
+    spec:
+      containers:
+      - name: web
+        image: nginx:1
+        env:
+        - {name: HOST, value: http://$(WHERE)/}
+        envFrom:
+        - secretRef: {name: keys}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+""",
+    "site/kustomization.yaml": """\
+resources: [../base]
+patchesJson6902:
+- target: {group: apps, version: v1, kind: Deployment, name: web}
+  path: ops.yaml
+images:
+- name: nginx
+  newName: r.example.com/nginx
+  digest: sha256:0123
+transformers:
+- plugins.yaml
+- |-
+  apiVersion: builtin
+  kind: NamespaceTransformer
+  metadata:
+    name: any
+    namespace: shop
+  fieldSpecs: []
+""",
+    "site/ops.yaml": """\
+- op: add
+  path: /spec/replicas
+  value: 2
+""",
+    "site/plugins.yaml": """\
+apiVersion: builtin
+kind: AnnotationsTransformer
+metadata: {name: notes}
+annotations:
+  note: x
+fieldSpecs: [{path: metadata/annotations, create: true}]
+---
+apiVersion: builtin
+kind: PrefixTransformer
+metadata: {name: front}
+prefix: p-
+fieldSpecs: [{path: metadata/name}]
+""",
+}
+WEB = "spec.template.spec.containers[0]"
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "place", "what"),
+    [
+        ("Deployment", "metadata.labels.team", "base/kustomization.yaml:4:9", "commonLabels"),
+        ("Deployment", "spec.selector.matchLabels.team", "base/kustomization.yaml:4:9", "commonLabels"),
+        ("Deployment", "spec.replicas", "site/ops.yaml:3:10", "patch"),
+        ("Deployment", f"{WEB}.image", "site/kustomization.yaml:8:11", "images"),
+        ("Deployment", f"{WEB}.env[0].value", "base/kustomization.yaml:10:3", "vars"),
+        ("Deployment", "metadata.annotations.note", "site/plugins.yaml:5:9", "AnnotationsTransformer"),
+        ("Deployment", "metadata.namespace", "site/kustomization.yaml:16:16", "NamespaceTransformer"),
+        ("Service", "metadata.name", "site/plugins.yaml:11:9", "PrefixTransformer"),
+        ("Secret", "data.TOKEN", "base/keys.env:3:7", "generator"),
+        ("Secret", "data.A", "base/keys.env:2:3", "generator"),
+    ],
+)
+def test_other_transformers_are_pointed_at_just_as_well(kind: str, field: str, place: str, what: str) -> None:
+    built = build("site", MemoryTree({path: text.encode() for path, text in REST.items()}))
+    resource = next(each for each in built if each.id.kind == kind)
+
+    origin = built.origin(resource, parse_field_path(field))
+
+    assert (str(origin.location), origin.what) == (place, what)

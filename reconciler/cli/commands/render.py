@@ -27,6 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--revision", default="", metavar="REV", help="for a site: of a commit, not the working tree"
     )
+    parser.add_argument(
+        "--origins",
+        action="store_true",
+        help="for a directory: print where each field comes from (file:line:column), from the base to the "
+        "last change, instead of the objects",
+    )
     parser.epilog = (
         "A name that is both a directory and a site is taken as the directory; write ./NAME to be sure."
     )
@@ -41,8 +47,20 @@ def run(options: argparse.Namespace) -> int:
             )
         from reconciler.render import build
 
-        sys.stdout.write(build(options.what).to_yaml())
+        built = build(options.what)
+        if options.origins:
+            from reconciler.cli.origins import origin_lines
+
+            sys.stdout.writelines(f"{line}\n" for line in origin_lines(built))
+        else:
+            sys.stdout.write(built.to_yaml())
         return 0
+    if options.origins:
+        raise UsageError(
+            f"--origins goes with the directory of an overlay, and {options.what!r} is none",
+            code="usage",
+            hint=f"name the site's directory, for example sites/{options.what}",
+        )
     sys.stdout.write(_site(options.what, options.revision))
     return 0
 
