@@ -14,7 +14,8 @@ __all__ = ["QuantityError", "canonical_quantity", "format_bytes", "parse_quantit
 
 _QUANTITY = re.compile(
     r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))"
-    r"(?:(?P<suffix>Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E)|[eE](?P<exponent>[+-]?\d+))?\Z"
+    r"(?:(?P<suffix>Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E)|[eE](?P<exponent>[+-]?\d+))?\Z",
+    re.ASCII,
 )
 _SCALE: dict[str, Decimal] = {
     "n": Decimal("1e-9"),

@@ -219,11 +219,10 @@ class RulePack:
                 severity=setting.severity or Severity.ERROR,
                 message=problem.message,
                 hint="until this is a value that Kubernetes takes, the site's rules cannot count it",
-                resource=workload.id,
+                resource=resource,
                 field_path=problem.field_path,
             )
-            for workload in subjects.workloads
-            for problem in workload.problems
+            for resource, problem in subjects.problems
         ]
 
 

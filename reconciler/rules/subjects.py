@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import marshal
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
@@ -285,15 +285,26 @@ class SiteSubjects:
 
     @cached_property
     def _container_defaults(self) -> dict[str, tuple[tuple[Amounts, Amounts], ...]]:
-        ranges: dict[str, list[Resource]] = {}
-        for resource in self.resources:
-            if resource.kind == "LimitRange" and not resource.id.group:
-                ranges.setdefault(resource.id.namespace, []).append(resource)
-        problems: list[FactProblem] = []
-        return {
-            namespace: limit_range_defaults(sorted(found, key=lambda r: r.id.name), problems)
-            for namespace, found in ranges.items()
-        }
+        found: dict[str, tuple[tuple[Amounts, Amounts], ...]] = {}
+        for resource in self._limit_ranges:
+            defaults = limit_range_defaults([resource], [])
+            found[resource.id.namespace] = found.get(resource.id.namespace, ()) + defaults
+        return found
+
+    @cached_property
+    def _limit_ranges(self) -> tuple[Resource, ...]:
+        ranges = [r for r in self.resources if r.kind == "LimitRange" and not r.id.group]
+        return tuple(sorted(ranges, key=lambda resource: resource.id.name))
+
+    @property
+    def problems(self) -> Iterator[tuple[ResourceId, FactProblem]]:
+        """What cannot be counted, of workloads and of the objects that admission mixes in."""
+        for resource in self._limit_ranges:
+            wrong: list[FactProblem] = []
+            limit_range_defaults([resource], wrong)
+            yield from ((resource.id, problem) for problem in wrong)
+        for workload in self.workloads:
+            yield from ((workload.id, problem) for problem in workload.problems)
 
     @cached_property
     def _workloads_key(self) -> Hashable:

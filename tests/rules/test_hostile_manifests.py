@@ -39,6 +39,77 @@ JSON = st.recursive(
 )
 
 
+def _made_of(workload: dict[str, Any]) -> list[dict[str, Any]]:
+    """Objects of which controllers make others, with an override of each sort."""
+    deployment = {**workload, "kind": "Deployment"}
+    named = {"containerName": "c0", "operator": "add", "value": ["x"]}
+    overriders = {
+        "replicas": 2,
+        "imageOverriders": [
+            {"component": "Tag", "operator": "replace", "value": "2"},
+            {
+                "predicate": {"path": "/spec/template/spec/containers/0/image"},
+                "component": "Tag",
+                "operator": "remove",
+            },
+        ],
+        "envOverriders": [{**named, "value": [{"name": "A", "value": "b"}]}],
+        "commandOverriders": [named],
+        "argsOverriders": [named],
+        "resourcesOverriders": [{"containerName": "c0", "value": {"requests": {"memory": "1Mi"}}}],
+    }
+    tweaks = {
+        "replicas": 2,
+        "containerImages": [{"name": "c0", "targetImage": "x:1"}],
+        "patches": [
+            {"path": "/spec/template/spec/containers/0/image", "operation": "replace", "value": "y:1"}
+        ],
+    }
+    template = {"deploymentTemplate": {"metadata": {}, "spec": workload["spec"]}}
+    where = {"namespace": "n"}
+    return [
+        {
+            "apiVersion": "apps.kubeedge.io/v1alpha1",
+            "kind": "EdgeApplication",
+            "metadata": {"name": "edge", **where},
+            "spec": {
+                "workloadTemplate": {"manifests": [deployment]},
+                "workloadScope": {"targetNodeGroups": [{"name": "g", "overriders": overriders}]},
+            },
+        },
+        {
+            "apiVersion": "apps.kubeedge.io/v1alpha1",
+            "kind": "NodeGroup",
+            "metadata": {"name": "g"},
+            "spec": {"nodes": ["p1-n0"], "matchLabels": {"disk": "ssd"}},
+        },
+        {
+            "apiVersion": "apps.openyurt.io/v1beta1",
+            "kind": "YurtAppSet",
+            "metadata": {"name": "yurt", **where},
+            "spec": {
+                "nodepoolSelector": {"matchLabels": {"a": "b"}},
+                "pools": ["pool"],
+                "workload": {
+                    "workloadTemplate": template,
+                    "workloadTweaks": [{"pools": ["pool"], "tweaks": tweaks}],
+                },
+            },
+        },
+        {
+            "apiVersion": "apps.openyurt.io/v1beta2",
+            "kind": "NodePool",
+            "metadata": {"name": "pool", "labels": {"a": "b"}},
+        },
+        {
+            "apiVersion": "core.spinkube.dev/v1alpha1",
+            "kind": "SpinApp",
+            "metadata": {"name": "spin", **where},
+            "spec": {"image": "x:1", "executor": "e", "podLabels": {"a": "b"}, "checks": {"readiness": {}}},
+        },
+    ]
+
+
 def _paths(value: Any, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
     found = [at] if at else []
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -74,7 +145,7 @@ def test_every_rule_answers_about_manifests_that_are_wrong_anywhere(seed: int, d
             "spec": {"platform": "k3s", "kubernetesVersion": "1.33", "nodes": pair.nodes},
         }
     )
-    manifests: list[Any] = [*pair.workloads, *RUNTIME_CLASSES, LIMIT_RANGE]
+    manifests: list[Any] = [*pair.workloads, *RUNTIME_CLASSES, LIMIT_RANGE, *_made_of(pair.workloads[0])]
     for _ in range(data.draw(st.integers(1, 4))):
         number = data.draw(st.integers(0, len(manifests) - 1))
         paths = [path for path in _paths(manifests[number]) if path[0] not in {"kind", "apiVersion"}]

@@ -37,7 +37,7 @@ def fit_values(workloads: Sequence[WorkloadFacts], nodes: Sequence[NodeFacts]) -
             "id": str(workload.id),
             "pods": pods,
             "reason": f"{node}: {reason}",
-            "fieldPath": format_field_path((*workload.pod.path, "runtimeClassName")),
+            "fieldPath": format_field_path((*workload.pod.path, _stranding(reason))),
         }
         for workload in workloads
         for node, pods, reason in workload.stranded
@@ -49,6 +49,10 @@ def fit_values(workloads: Sequence[WorkloadFacts], nodes: Sequence[NodeFacts]) -
         "stuck": _stuck(demands, workloads, nodes) if found.verdict is not FitVerdict.UNSCHEDULABLE else [],
         "nodes": [_node(node) for node in found.nodes],
     }
+
+
+def _stranding(reason: str) -> str:
+    return "topologySpreadConstraints" if "to be spread" in reason else "runtimeClassName"
 
 
 def _has_home(demand: PodDemand, offered: Collection[str]) -> bool:

@@ -35,13 +35,14 @@ _DAEMON_NETWORK: Mapping[str, str] = {
 }
 
 
-def refusal(pod: Mapping[str, Any], node: NodeFacts, *, daemon: bool = False) -> str:
+def refusal(pod: Mapping[str, Any], node: NodeFacts, *, daemon: bool = False, spread: bool = True) -> str:
     """Say why a pod cannot be placed on a node, leaving resources aside; "" where it can.
 
     Args:
         pod: A pod spec, after admission.
         node: The node.
         daemon: Whether a DaemonSet makes the pod, which tolerates some taints by itself.
+        spread: Whether topology spread counts; a DaemonSet's controller does not look at it.
     """
     named = pod.get("nodeName")
     if named:
@@ -52,7 +53,7 @@ def refusal(pod: Mapping[str, Any], node: NodeFacts, *, daemon: bool = False) ->
     for constraint in as_list(pod.get("topologySpreadConstraints")):
         over = str(as_mapping(constraint).get("topologyKey"))
         hard = as_mapping(constraint).get("whenUnsatisfiable", "DoNotSchedule") == "DoNotSchedule"
-        if hard and not daemon and over != _HOSTNAME and over not in node.labels:
+        if hard and spread and over != _HOSTNAME and over not in node.labels:
             return f"the pods are to be spread over {over}, the node has no such label"
     tolerations = [*as_list(pod.get("tolerations"))]
     if daemon:

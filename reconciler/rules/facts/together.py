@@ -109,7 +109,7 @@ def together(workloads: Sequence[WorkloadFacts], nodes: Sequence[NodeFacts]) -> 
                 )
                 for term in _terms(workload, "podAffinity")
             ),
-            tuple(_spreads(workload, workloads, nodes)) if not workload.scale.per_node else (),
+            tuple(_spreads(workload, workloads, nodes)),
         )
         for number, workload in enumerate(workloads)
     ]
@@ -168,6 +168,8 @@ def _spreads(
     keys = {str(constraint.get("topologyKey")) for constraint in constraints}
     for constraint in constraints:
         honoured = constraint.get("nodeAffinityPolicy", "Honor") == "Honor"
+        if honoured and workload.scale.per_node:
+            continue  # its controller ties each pod to its node, so that no other node counts
         taints = constraint.get("nodeTaintsPolicy", "Ignore") == "Honor"
         counted = [
             node.name

@@ -34,8 +34,8 @@ class WorkloadFacts:
     Attributes:
         candidates: Nodes on which its pods may be placed, resources aside.
         refusals: (node, reason) for the others.
-        stranded: (node, pods, reason) where a DaemonSet's controller makes pods that the node then does not
-            take, because a RuntimeClass keeps them off it.
+        stranded: (node, pods, reason) where a DaemonSet's controller makes pods that the scheduler then does
+            not place, because of a RuntimeClass or of topology spread.
         base: The facts that are shared by all such workloads, where this one has labels of its own.
         problems: What could not be read; such a workload is reported, never counted as zero in silence.
     """
@@ -181,7 +181,7 @@ def workload_facts(
     refusals: list[tuple[str, str]] = []
     stranded: list[tuple[str, int, str]] = []
     for node in nodes:
-        before = refusal(spec, node, daemon=True) if daemon else ""
+        before = refusal(spec, node, daemon=True, spread=False) if daemon else ""
         reason = before or refusal(pod.spec, node, daemon=daemon)
         if reason:
             refusals.append((node.name, reason))

@@ -150,17 +150,17 @@ def _place(node: Sown, at: FieldPath) -> None:
 
 def _without_container(overriders: Sown, deployments: Sequence[Sown]) -> list[MadeProblem]:
     """Report overriders that name a container which no Deployment has."""
-    names = {
-        container.get("name").value  # type: ignore[union-attr] # looked for in the condition
+    containers = [
+        container
         for deployment in deployments
         for container in deployment.items("spec", "template", "spec", "containers")
-        if container.get("name") is not None
-    }
+    ]
+    names = {str(name.value) for container in containers if (name := container.get("name")) is not None}
     problems = []
     for field in ("envOverriders", "commandOverriders", "argsOverriders", "resourcesOverriders"):
         for overrider in overriders.items(field):
             name = overrider.get("containerName")
-            if name is None or name.value not in names:
+            if name is None or str(name.value) not in names:
                 found = "none" if name is None else repr(name.value)
                 problems.append(
                     MadeProblem(

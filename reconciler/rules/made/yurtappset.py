@@ -111,7 +111,7 @@ class _Pools:
     def _missing(self, pools: Any, at: FieldPath) -> None:
         """Report pools that are named and not there; OpenYurt passes them over in silence."""
         for number, pool in enumerate(as_list(pools)):
-            if pool not in self._labels:
+            if str(pool) not in self._labels:
                 self._problem(
                     f"expected a node pool of the site, found {pool!r}; "
                     + named(list(self._labels), "its node pools"),

@@ -145,3 +145,24 @@ def test_pods_that_wait_for_each_other_are_said_to_wait() -> None:
     found = fit("a", workload("w", 1, **affinity("podAffinity", HOST, "v")), workload("v", 0))
 
     assert found["unplaced"][0]["reason"] == "its pods may stand only beside pods that never come"
+
+
+def test_a_daemon_set_that_is_spread_over_a_label_which_its_node_lacks_is_stranded() -> None:
+    daemon = workload("d", 1, **spread("rack", "d"))
+    made = Resource({**daemon.manifest, "kind": "DaemonSet"})
+    found = fit("a", made)
+
+    assert found["verdict"] == "unschedulable"
+    assert (
+        found["unplaced"][0]["reason"]
+        == "n0: the pods are to be spread over rack, the node has no such label"
+    )
+    assert found["unplaced"][0]["fieldPath"] == "spec.template.spec.topologySpreadConstraints"
+
+
+def test_a_daemon_set_is_no_more_even_than_the_nodes_are() -> None:
+    daemon = workload("d", 1, **spread("zone", "d"))
+    counted = workload("d", 1, **spread("zone", "d", nodeAffinityPolicy="Ignore"))
+
+    assert fit("aaab", Resource({**daemon.manifest, "kind": "DaemonSet"}))["verdict"] == "fits"
+    assert fit("aaab", Resource({**counted.manifest, "kind": "DaemonSet"}))["verdict"] == "unschedulable"
