@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import cmp_to_key
 from typing import Any, Final
 
 from reconciler.rules.cel.errors import CelEvaluationError, CelUnsupportedError
-from reconciler.rules.cel.operations import NONE, Optional, compare, equal, overloaded
+from reconciler.rules.cel.operations import NONE, Optional, TypeName, compare, equal, overloaded, type_name
 
 __all__ = ["containers", "contains", "index", "optional_index"]
 
 _MISSING: Final = object()
+_FIRST_MOMENT: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
 def contains(item: Any, over: Any) -> bool:
@@ -23,7 +27,7 @@ def contains(item: Any, over: Any) -> bool:
 
 
 def _get(mapping: dict[Any, Any], key: Any) -> Any:
-    if isinstance(key, (list, dict)):
+    if isinstance(key, (list, dict, TypeName)):
         raise overloaded()
     if isinstance(key, bool) or any(isinstance(known, bool) for known in mapping):
         if all(isinstance(known, str) for known in mapping):
@@ -36,7 +40,7 @@ def _at(over: Any, key: Any) -> Any:
     if isinstance(over, dict):
         return _get(over, key)
     if isinstance(over, list) and isinstance(key, (int, float)) and not isinstance(key, bool):
-        if key != int(key):
+        if not math.isfinite(key) or key != int(key):
             raise overloaded()
         return over[int(key)] if 0 <= key < len(over) else _MISSING
     raise overloaded()
@@ -83,7 +87,8 @@ def _value(optional: Any) -> Any:
 
 
 def _of_non_zero(value: Any) -> Optional:
-    if value is None or (isinstance(value, (bool, int, float, str, bytes, list, dict)) and not value):
+    plain = isinstance(value, (bool, int, float, str, bytes, list, dict, timedelta))
+    if value is None or (plain and not value) or value == _FIRST_MOMENT:
         return NONE
     return Optional((value,))
 
@@ -126,19 +131,11 @@ def _range(count: int) -> list[int]:
     return list(range(count))
 
 
-class _Key:
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __lt__(self, other: _Key) -> bool:
-        found = compare(self.value, other.value)
-        if found is None:
-            raise CelEvaluationError("NaN values cannot be ordered")
-        return found < 0
-
-
 def _sort_by(values: list[Any], keys: list[Any]) -> list[Any]:
-    order = sorted(range(len(values)), key=lambda at: _Key(keys[at]))
+    if len({type_name(key) for key in keys}) > 1:
+        raise CelEvaluationError("list elements must have the same type")
+    key = cmp_to_key(lambda left, right: compare(keys[left], keys[right]))
+    order = sorted(range(len(values)), key=key)
     return [values[at] for at in order]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from reconciler.errors import UsageError
-from reconciler.rules.cel.ast import Expr
+from reconciler.rules.cel.ast import Comprehension, Expr, walk
 from reconciler.rules.cel.budget import EXCEEDED, runs_away
 from reconciler.rules.cel.checker import Checked, check
 from reconciler.rules.cel.errors import CelCompileError, CelEvaluationError, NeedsClusterError
@@ -30,11 +30,14 @@ NEWEST = 37
 _OLDEST = 25
 
 PLAIN_MACROS = Macros(optionals=True, two_variables=True, sorting=True, bindings=True)
-#: Macros of extensions that Kubernetes does not have; the engine's own parser expands them.
-_NETWORK = re.compile(r"\b(?:ip|cidr|isIP|isCIDR|ip\.isCanonical)\s*\(")
+#: What plain CEL has and the engine's own compiler lacks.
+_OWN = re.compile(
+    r"\b(?:(?:ip|cidr|isIP|isCIDR|ip\.isCanonical)\s*\(|regex\s*\.|unwrap|cel\s*\.\s*(?:block|index|iterVar))"
+)
 _METERED = re.compile(
     r"\b(?:map|filter|transformList|transformMap|transformMapEntry|replace|join|range|in)\b"
 )
+#: Macros of extensions that Kubernetes does not have; the engine's own parser expands them.
 _UNKNOWN_MACRO = re.compile(r"\b(?:math\s*\.\s*(?:greatest|least)|proto\s*\.)")
 
 EngineName = Literal["native", "pure"]
@@ -266,7 +269,7 @@ class Environment:
             expr: Expr | None = parse(text, PLAIN_MACROS)
         except CelCompileError:
             expr = None  # of a dialect that only the engine's own parser knows
-        if expr is not None and _NETWORK.search(text):
+        if expr is not None and (_OWN.search(text) or _only_one_pair(expr)):
             return self._own_plain(expr, text, check=check)
         try:
             expression, result = self._engine.compile(text, check=check)
@@ -281,7 +284,7 @@ class Environment:
         if expr is not None:
             if runs_away(expr):
                 expression = Runaway()
-            elif result.startswith("optional_type"):
+            elif result.startswith("optional_type") or (not check and self._is_optional(expr, text)):
                 return self._own_plain(expr, text, check=check)
             elif _METERED.search(text) and not _UNKNOWN_MACRO.search(text):
                 lowered = lower(expr, None, self.lazy, library=False)
@@ -294,9 +297,16 @@ class Environment:
             checked = analyse(expr, text, {**self.variables, **self.lazy}, self._structs, None)
         result = "dyn" if checked is None else str(checked.result)
         lowered = lower(expr, checked, self.lazy, library=False)
-        optional = result.startswith("optional_type")
+        optional = result.startswith("optional_type") or (not check and self._is_optional(expr, text))
         expression = self._engine.load(lowered, text, scalar=False, optional=optional)
         return Program(self, expression, text, result_type=result)
+
+    def _is_optional(self, expr: Expr, text: str) -> bool:
+        try:
+            found = analyse(expr, text, {**self.variables, **self.lazy}, self._structs, None).result
+        except CelCompileError:
+            return False
+        return found.name == "optional_type"
 
     def _parse(self, text: str) -> Expr:
         try:
@@ -328,6 +338,12 @@ class Environment:
         if self._current is None:
             raise CelEvaluationError(f"no such attribute(s): {name}")
         return self._current.ask(name)
+
+
+def _only_one_pair(expr: Expr) -> bool:
+    return any(
+        isinstance(node, Comprehension) and node.second and node.macro == "exists_one" for node in walk(expr)
+    )
 
 
 def _minor(version: str) -> int:

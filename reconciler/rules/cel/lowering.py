@@ -27,7 +27,7 @@ from reconciler.rules.cel.forms import form_of
 from reconciler.rules.cel.library.catalog import CATALOG, OPAQUE, available
 from reconciler.rules.cel.types import Type
 
-__all__ = ["BY_ELEMENT", "CORRECTED", "OPTIONAL", "SHARED", "lower"]
+__all__ = ["BY_ELEMENT", "CORRECTED", "LISTED", "OPTIONAL", "SHARED", "lower"]
 
 _LIBRARY = frozenset(overload.function for overload in CATALOG)
 _PLAIN = frozenset(overload.function for overload in available(None)) - {"string"}
@@ -37,6 +37,8 @@ _IDS = frozenset(overload.id for overload in CATALOG)
 BY_ELEMENT = frozenset({"sum", "min", "max"})
 #: Functions that give an optional, made from an empty value.
 OPTIONAL = frozenset({"validate", "format.named"})
+#: Functions that give an optional, made from a list of one value or none.
+LISTED = frozenset({"regex.extract"})
 #: Functions that both CEL's own and the Kubernetes libraries have.
 SHARED = frozenset({"indexOf", "lastIndexOf"})
 #: Overloads that the native engine computes otherwise than cel-go does.
@@ -188,6 +190,8 @@ class _Lowering:
         if constant is not None:
             return constant
         made = Call(f"@{name}", None, args, expr.at)
+        if name in LISTED:
+            return Call("_[?_]", None, [made, Literal(0, expr.at)], expr.at)
         return Call("optional.ofNonZeroValue", None, [made], expr.at) if name in OPTIONAL else made
 
 

@@ -39,7 +39,7 @@ class Macros:
         optionals: Whether it has `optMap` and `optFlatMap`.
         two_variables: Whether it has the comprehensions over key and value.
         sorting: Whether it has `sortBy`.
-        bindings: Whether it has `cel.bind`.
+        bindings: Whether it has `cel.bind`, and `cel.block` with its parts.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class Macros:
         if target is None:
             return _has(args) if function == "has" and len(args) == 1 else None
         count = len(args)
-        if self._bindings and function == "bind" and count == 3:
-            return _bind(target, args, at)
+        if self._bindings and isinstance(target, Ident) and target.name == "cel":
+            return _named(function, args, at)
         if function in ("all", "exists", "exists_one") and count == 2:
             return _quantify(function, target, (_simple(args[0]), ""), args[1], at)
         if function == "map" and count in (2, 3):
@@ -220,17 +220,23 @@ def _sort_by(target: Expr, args: list[Expr], at: int) -> Expr:
     )
 
 
-def _bind(target: Expr, args: list[Expr], at: int) -> Expr | None:
-    name = args[0]
-    if not isinstance(target, Ident) or target.name != "cel" or not isinstance(name, Ident):
-        return None
+def _named(function: str, args: list[Expr], at: int) -> Expr | None:
+    match function, args:
+        case "bind", [Ident() as name, value, body]:
+            return _bind(name.name, value, body, at)
+        case "block", [CreateList() as values, body]:
+            for index in reversed(range(len(values.elements))):
+                body = _bind(f"@index{index}", values.elements[index], body, at)
+            return body
+        case "index", [Literal(value=int() as index)]:
+            return Ident(f"@index{index}", at)
+        case "iterVar" | "accuVar", [Literal(value=int() as depth), Literal(value=int() as number)]:
+            return Ident(f"@{function}:{depth}:{number}", at)
+        case _:
+            return None
+
+
+def _bind(name: str, value: Expr, body: Expr, at: int) -> Expr:
     return Comprehension(
-        _UNUSED,
-        CreateList([], at),
-        name.name,
-        args[1],
-        Literal(False, at),
-        Ident(name.name, at),
-        args[2],
-        at,
+        _UNUSED, CreateList([], at), name, value, Literal(False, at), Ident(name, at), body, at
     )

@@ -15,15 +15,16 @@ from cel_expr_python import cel
 from reconciler.errors import UsageError
 from reconciler.rules.cel import moments, opaque
 from reconciler.rules.cel.ast import Call, CreateList, Expr
+from reconciler.rules.cel.boxing import boxed, nested, with_keys
 from reconciler.rules.cel.budget import EXCEEDED, GUARDED, Meter, guard
 from reconciler.rules.cel.errors import CelCompileError, CelEvaluationError, CelIssue
 from reconciler.rules.cel.formatting import format_as_kubernetes
 from reconciler.rules.cel.library.catalog import OPAQUE, Overload, available
-from reconciler.rules.cel.lowering import BY_ELEMENT, OPTIONAL
+from reconciler.rules.cel.lowering import BY_ELEMENT, LISTED, OPTIONAL
 from reconciler.rules.cel.operations import TypeName, format_double
 from reconciler.rules.cel.references import keep_none, overload
 from reconciler.rules.cel.texts import accessors
-from reconciler.rules.cel.types import DYN, Type, is_variable, parse_type
+from reconciler.rules.cel.types import DYN, Type, is_variable, list_of, parse_type
 from reconciler.rules.cel.values import Uint
 from reconciler.rules.cel.wire import serialize
 from reconciler.rules.cel.words import compile_message, runtime_message
@@ -88,6 +89,8 @@ def _dispatch(meter: Meter, overloads: list[Overload], *args: Any) -> Any:
             for param, value in zip(known.params, values, strict=True)
         ):
             found = known.call(*values)
+            if known.function in LISTED:
+                return [] if found is None else [found]
             if found is None and known.function in OPTIONAL:
                 return [] if known.function == "validate" else opaque.no_format()
             return opaque.encode(found)
@@ -133,6 +136,8 @@ def _implementations(minor: int | None, meter: Meter) -> dict[str, list[Any]]:
 
 def _result(known: Overload) -> Type:
     found = parse_type(known.result)
+    if known.function in LISTED:
+        return list_of(found.args[0])
     return found.args[0] if found.name == "optional_type" else found
 
 
@@ -232,8 +237,15 @@ class NativeExpression:
     """One compiled expression."""
 
     def __init__(
-        self, expression: Any, meter: Meter, *, scalar: bool = False, optional: bool = False
+        self,
+        expression: Any,
+        meter: Meter,
+        *,
+        scalar: bool = False,
+        optional: bool = False,
+        result: Type = DYN,
     ) -> None:
+        self._result = result
         self._optional = optional
         self._expression = expression
         self._meter = meter
@@ -257,13 +269,15 @@ class NativeExpression:
                 raise CelEvaluationError(runtime_message(str(found.value())))
             value = found.value() if self._scalar and kind in _SIMPLE else _plain(found)
         except (RuntimeError, TypeError, SystemError, ValueError) as err:
-            raise CelEvaluationError(runtime_message(str(err))) from err
+            words = _NO_PLAIN if "function return value" in str(err) else runtime_message(str(err))
+            raise CelEvaluationError(words) from err
         if self._optional:
             return value[0] if value else None
-        return value
+        return value if self._result is DYN else with_keys(value, self._result)
 
 
 _ERROR = cel.Type.ERROR
+_NO_PLAIN = "an optional value is no plain value; use orValue() or value()"
 _SIMPLE = (cel.Type.BOOL, cel.Type.STRING, cel.Type.INT, cel.Type.DOUBLE)
 
 
@@ -275,7 +289,7 @@ def _plain(found: Any) -> Any:
         return bytes(found.value())
     name = kind.name()
     if name.startswith("optional"):
-        raise CelEvaluationError("an optional value is no plain value; use orValue() or value()")
+        raise CelEvaluationError(_NO_PLAIN)
     value = found.value()
     if isinstance(value, list):
         return [_plain(item) for item in value]
@@ -324,6 +338,7 @@ class NativeEngine:
         ask: Callable[[str], Any],
     ) -> None:
         self._minor = minor
+        self._variables = variables
         keep_none()
         meter = self._meter = Meter()
         functions = _guarded_functions(meter) | _implementations(minor, meter) | _own_functions()
@@ -381,11 +396,15 @@ class NativeEngine:
         except (RuntimeError, ValueError, TypeError) as err:
             issues = _issues(str(err)) or [CelIssue(1, 1, compile_message(str(err)))]
             raise CelCompileError(issues, text) from err
-        return NativeExpression(found, self._meter, scalar=False), result
+        term = parse_type(result) if "map(uint" in result else DYN
+        return NativeExpression(found, self._meter, result=term), result
 
     def bind(self, values: Mapping[str, Any]) -> Any:
         """Convert values once, for any number of evaluations."""
-        return self._environment.Activation(dict(values))
+        if self._minor is not None:
+            return self._environment.Activation(dict(values))
+        open_ = {name: boxed(value, self._variables.get(name, DYN)) for name, value in values.items()}
+        return self._environment.Activation(nested(open_))
 
 
 def _listed(expr: Expr) -> Expr:

@@ -92,6 +92,7 @@ def _is_number(value: object) -> bool:
 def equal(left: Any, right: Any) -> bool:
     """Compare as CEL does: numbers by value, and nothing else across types."""
     if _is_number(left) and _is_number(right):
+        left, right = _alike(left, right)
         return bool(left == right)
     if isinstance(left, quantity.Quantity) and isinstance(right, quantity.Quantity):
         return left.compare(right) == 0
@@ -111,19 +112,28 @@ def equal(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def compare(left: Any, right: Any) -> int | None:
-    """Return -1, 0 or 1; None where one is NaN.
+def _alike(left: Any, right: Any) -> tuple[Any, Any]:
+    """Return two numbers as the kind that they are compared as: an integer beside a double is a double."""
+    if isinstance(left, float) or isinstance(right, float):
+        return float(left), float(right)
+    return left, right
+
+
+def compare(left: Any, right: Any) -> int:
+    """Return -1, 0 or 1.
 
     Raises:
         CelEvaluationError: The two cannot be ordered.
     """
-    if not (_is_number(left) and _is_number(right)):
+    if _is_number(left) and _is_number(right):
+        left, right = _alike(left, right)
+    else:
         name = type_name(left)
         ordered = ("bool", "string", "bytes", "google.protobuf.Duration", "google.protobuf.Timestamp")
         if name != type_name(right) or name not in ordered:
             raise overloaded()
     if left != left or right != right:  # noqa: PLR0124 - only NaN is not itself
-        return None
+        raise CelUnsupportedError("an order of NaN and other numbers")
     return int(left > right) - int(left < right)
 
 
@@ -215,6 +225,7 @@ def _remainder(left: Any, right: Any) -> Any:
     def rest(a: int, b: int) -> int:
         if b == 0:
             raise CelEvaluationError("modulus by zero")
+        _bounded(abs(a) // abs(b) if (a < 0) == (b < 0) else 0, type(left))
         found = abs(a) % abs(b)
         return -found if a < 0 else found
 
@@ -300,7 +311,12 @@ def _to_double(value: Any) -> float:
             return float(value)
         case str() if not isinstance(value, TypeName):
             text = value.strip("+-").lower()
-            if value != value.strip() or "_" in value or (text[:1].isalpha() and text not in _SPECIAL):
+            if (
+                value != value.strip()
+                or not value.isascii()
+                or "_" in value
+                or (text[:1].isalpha() and text not in _SPECIAL)
+            ):
                 raise _failed(value, "double")
             try:
                 found = float(value)

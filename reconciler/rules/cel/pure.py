@@ -93,6 +93,8 @@ class PureExpression:
 
 def _plain(value: Any) -> Any:
     match value:
+        case TypeName():
+            return str(value)
         case Optional():
             raise CelEvaluationError("an optional value is no plain value; use orValue() or value()")
         case list():
@@ -506,11 +508,7 @@ _SPECIAL: dict[str, Callable[..., _Code]] = {
 
 
 def _ordering(accept: Callable[[int], bool]) -> Callable[[Any, Any], bool]:
-    def test(left: Any, right: Any) -> bool:
-        found = compare(left, right)
-        return found is not None and accept(found)
-
-    return test
+    return lambda left, right: accept(compare(left, right))
 
 
 def _size(value: Any) -> int:

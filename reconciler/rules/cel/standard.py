@@ -204,6 +204,8 @@ list_flatten_int: list(dyn).flatten(int) -> list(dyn)
 lists_range: lists.range(int) -> list(int)
 list_distinct: list(A).distinct() -> list(A)
 list_reverse: list(A).reverse() -> list(A)
+optional_unwrap: optional.unwrap(list(optional_type(A))) -> list(A)
+optional_unwrapOpt: list(optional_type(A)).unwrapOpt() -> list(A)
 list_first: list(A).first() -> optional_type(A)
 list_last: list(A).last() -> optional_type(A)
 """

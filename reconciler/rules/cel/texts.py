@@ -31,7 +31,7 @@ def _index_of(text: str, part: str, start: int = 0) -> int:
         return start
     if start < 0:
         raise CelEvaluationError(f"index out of range: {start}")
-    return text.find(part, start)
+    return text.find(part, start) if start < len(text) else -1
 
 
 def _last_index_of(text: str, part: str, start: int | None = None) -> int:
@@ -41,7 +41,7 @@ def _last_index_of(text: str, part: str, start: int | None = None) -> int:
         return text.rfind(part)
     if start < 0:
         raise CelEvaluationError(f"index out of range: {start}")
-    return text.rfind(part, 0, start + len(part))
+    return text.rfind(part, 0, start + len(part)) if start < len(text) else -1
 
 
 def _replace(text: str, old: str, new: str, limit: int = -1) -> str:

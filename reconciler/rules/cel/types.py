@@ -82,6 +82,7 @@ DURATION: Final = Type("google.protobuf.Duration")
 TIMESTAMP: Final = Type("google.protobuf.Timestamp")
 TYPE: Final = Type("type")
 
+_SYNONYMS: Final = {"optional": "optional_type"}
 _ARITY: Final = {"list": 1, "map": 2, "optional_type": 1, "type": 1, "wrapper": 1}
 _ALIASES: Final[dict[str, Type]] = {
     "duration": DURATION,
@@ -174,7 +175,7 @@ def parse_type(text: str) -> Type:
 def _term(tokens: list[str], at: int, text: str) -> tuple[Type, int]:
     if at >= len(tokens) or tokens[at] in "(),":
         raise UsageError(f"expected a CEL type such as map(string, int), found {text!r}")
-    name = tokens[at]
+    name = _SYNONYMS.get(tokens[at], tokens[at])
     alias = _ALIASES.get(name)
     at += 1
     args: list[Type] = []

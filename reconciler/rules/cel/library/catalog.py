@@ -63,6 +63,8 @@ _Q, _URL, _SEMVER, _FORMAT = (
     "kubernetes.NamedFormat",
 )
 _IP, _CIDR = "net.IP", "net.CIDR"
+#: Since when there is what no Kubernetes version has.
+_NEVER = 10_000
 _AUTHORIZER, _PATH = "kubernetes.authorization.Authorizer", "kubernetes.authorization.PathCheck"
 _GROUP, _RESOURCE = "kubernetes.authorization.GroupCheck", "kubernetes.authorization.ResourceCheck"
 _DECISION = "kubernetes.authorization.Decision"
@@ -155,6 +157,29 @@ def _regex() -> list[Overload]:
             ("string", "string", "int"),
             "list(string)",
             regex.find_all,
+        ),
+    ]
+
+
+def _regex_extension() -> list[Overload]:
+    new = partial(_function, since=_NEVER)
+    pair = ("string", "string")
+    return [
+        new("regex.extract", "regex_extract_string_string", pair, "optional_type(string)", regex.extract),
+        new("regex.extractAll", "regex_extractAll_string_string", pair, "list(string)", regex.extract_all),
+        new(
+            "regex.replace",
+            "regex_replaceAll_string_string_string",
+            (*pair, "string"),
+            "string",
+            regex.replace,
+        ),
+        new(
+            "regex.replace",
+            "regex_replaceCount_string_string_string_int",
+            (*pair, "string", "int"),
+            "string",
+            regex.replace,
         ),
     ]
 
@@ -276,6 +301,7 @@ CATALOG: tuple[Overload, ...] = (
     *_network(),
     *_url(),
     *_regex(),
+    *_regex_extension(),
     *_lists(),
     *_format(),
     *_semver(),
@@ -283,7 +309,7 @@ CATALOG: tuple[Overload, ...] = (
 )
 
 
-_PLAIN = frozenset(overload.id for overload in _network())
+_PLAIN = frozenset(overload.id for overload in (*_network(), *_regex_extension()))
 
 
 def available(minor: int | None) -> tuple[Overload, ...]:

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/ext"
 	"k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/apiserver/pkg/cel/environment"
 )
@@ -32,10 +34,10 @@ func main() {
 	}
 }
 
-// newEnv returns the environment of a Kubernetes version with variables of the given types.
+// newEnv returns the environment of a Kubernetes version, or for "" that of plain CEL with every extension,
+// with variables of the given types.
 func newEnv(kubernetes string, variables map[string]string) (*cel.Env, error) {
-	set := environment.MustBaseEnvSet(version.MustParseGeneric(kubernetes))
-	env, err := set.Env(environment.NewExpressions)
+	env, err := baseEnv(kubernetes)
 	if err != nil {
 		return nil, err
 	}
@@ -46,20 +48,57 @@ func newEnv(kubernetes string, variables map[string]string) (*cel.Env, error) {
 	return env.Extend(options...)
 }
 
-func celType(name string) *cel.Type {
+func baseEnv(kubernetes string) (*cel.Env, error) {
+	if kubernetes == "" {
+		return cel.NewEnv(
+			cel.OptionalTypes(), cel.CrossTypeNumericComparisons(true), cel.EagerlyValidateDeclarations(true),
+			cel.EnableMacroCallTracking(), cel.DefaultUTCTimeZone(true),
+			ext.Strings(), ext.Math(), ext.Encoders(), ext.Sets(), ext.Lists(), ext.Bindings(), ext.Protos(),
+			ext.TwoVarComprehensions(), ext.Regex(),
+		)
+	}
+	set := environment.MustBaseEnvSet(version.MustParseGeneric(kubernetes))
+	return set.Env(environment.NewExpressions)
+}
+
+var simpleTypes = map[string]*cel.Type{
+	"int": cel.IntType, "uint": cel.UintType, "string": cel.StringType, "double": cel.DoubleType,
+	"bool": cel.BoolType, "bytes": cel.BytesType, "null_type": cel.NullType, "any": cel.AnyType,
+	"timestamp": cel.TimestampType, "duration": cel.DurationType, "type": cel.TypeType,
+}
+
+// celType reads a type such as "map(string, list(int))"; what is not known is dyn.
+func celType(text string) *cel.Type {
+	name, rest, nested := strings.Cut(text, "(")
+	if !nested {
+		if known, ok := simpleTypes[text]; ok {
+			return known
+		}
+		return cel.DynType
+	}
+	var args []*cel.Type
+	depth, from := 0, 0
+	inner := strings.TrimSuffix(rest, ")") + ","
+	for at, char := range inner {
+		switch {
+		case char == '(':
+			depth++
+		case char == ')':
+			depth--
+		case char == ',' && depth == 0:
+			args = append(args, celType(strings.TrimSpace(inner[from:at])))
+			from = at + 1
+		}
+	}
 	switch name {
-	case "int":
-		return cel.IntType
-	case "uint":
-		return cel.UintType
-	case "string":
-		return cel.StringType
-	case "double":
-		return cel.DoubleType
-	case "list(string)":
-		return cel.ListType(cel.StringType)
-	case "map(string, dyn)":
-		return cel.MapType(cel.StringType, cel.DynType)
+	case "list":
+		return cel.ListType(args[0])
+	case "map":
+		return cel.MapType(args[0], args[1])
+	case "optional_type":
+		return cel.OptionalType(args[0])
+	case "wrapper":
+		return cel.NullableType(args[0])
 	}
 	return cel.DynType
 }

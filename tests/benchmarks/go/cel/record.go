@@ -1,11 +1,13 @@
 package main
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/google/cel-go/common/types"
@@ -67,8 +69,8 @@ func ask(question Question) (Answer, error) {
 	data := map[string]any{}
 	for name, value := range question.Data {
 		data[name] = native(value)
-		if question.Variables[name] == "uint" {
-			data[name] = uint64(data[name].(int64))
+		if whole, isInt := data[name].(int64); isInt && question.Variables[name] == "uint" {
+			data[name] = uint64(whole)
 		}
 	}
 	answer := Answer{Type: ast.OutputType().String()}
@@ -92,6 +94,9 @@ func native(value any) any {
 		number, _ := found.Float64()
 		return number
 	case map[string]any:
+		if special, ok := marked(found); ok {
+			return special
+		}
 		for key := range found {
 			found[key] = native(found[key])
 		}
@@ -101,6 +106,34 @@ func native(value any) any {
 		}
 	}
 	return value
+}
+
+// marked reads a value that JSON has no type for, such as {"$uint": "1"}.
+func marked(found map[string]any) (any, bool) {
+	for key, value := range found {
+		text, isText := value.(string)
+		if len(found) != 1 || !isText {
+			return nil, false
+		}
+		switch key {
+		case "$uint":
+			number, err := strconv.ParseUint(text, 10, 64)
+			return number, err == nil
+		case "$double":
+			number, err := strconv.ParseFloat(text, 64)
+			return number, err == nil
+		case "$bytes":
+			raw, err := hex.DecodeString(text)
+			return raw, err == nil
+		case "$timestamp":
+			moment, err := time.Parse(time.RFC3339Nano, text)
+			return moment, err == nil
+		case "$duration":
+			span, err := time.ParseDuration(text)
+			return span, err == nil
+		}
+	}
+	return nil, false
 }
 
 // plain writes a value as JSON that says its type.
