@@ -106,7 +106,7 @@ def guard(expr: Expr) -> bool:
     """Swap what can grow for what is metered, in place. Tells whether there was anything."""
     found = False
     looping = [expr]
-    for node in walk(expr):
+    for node in list(walk(expr)):  # what is put in is not looked at again
         if isinstance(node, Call):
             found = _swap(node) or _compare_sets(node) or found
         elif isinstance(node, Comprehension) and node.macro:

@@ -50,6 +50,12 @@ def test_a_runaway_expression_stops_with_an_error(environment: Environment, text
     assert time.perf_counter() - began < SECONDS
 
 
+@pytest.mark.parametrize("name", ["contains", "equivalent", "intersects"])
+def test_sets_of_fields_are_compared(environment: Environment, name: str) -> None:
+    text = f"sets.{name}(object.a, object.b)"
+    assert environment.compile(text).evaluate({"object": {"a": [1, 2], "b": [2, 1]}}) is True
+
+
 def test_names_for_values_cannot_double_without_end(plain: Environment) -> None:
     with pytest.raises(CelEvaluationError, match="cost limit"):
         plain.compile(BINDINGS).evaluate({})
