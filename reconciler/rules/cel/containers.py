@@ -134,8 +134,13 @@ def _range(count: int) -> list[int]:
 def _sort_by(values: list[Any], keys: list[Any]) -> list[Any]:
     if len({type_name(key) for key in keys}) > 1:
         raise CelEvaluationError("list elements must have the same type")
-    key = cmp_to_key(lambda left, right: compare(keys[left], keys[right]))
-    order = sorted(range(len(values)), key=key)
+    if keys[:1] == [None]:
+        raise CelEvaluationError("list elements must be comparable")
+
+    def order_of(left: int, right: int) -> int:
+        return compare(keys[left], keys[right])
+
+    order = sorted(range(len(values)), key=cmp_to_key(order_of))
     return [values[at] for at in order]
 
 

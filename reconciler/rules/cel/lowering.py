@@ -44,7 +44,15 @@ SHARED = frozenset({"indexOf", "lastIndexOf"})
 #: Overloads that the native engine computes otherwise than cel-go does.
 CORRECTED = frozenset({"duration_to_string", "double_to_string", "duration_to_Milliseconds"})
 #: Overloads that Kubernetes has in an older version than plain CEL.
-_KUBERNETES = frozenset({"string_format"})
+_KUBERNETES = frozenset(
+    {
+        "string_format",
+        "string_index_of_string_int",
+        "string_last_index_of_string_int",
+        "string_split_string",
+        "string_to_bool",
+    }
+)
 _QUANTITY = Type("kubernetes.Quantity")
 
 
@@ -152,6 +160,8 @@ class _Lowering:
         if len(fitting) == 1 and fitting[0] in self._corrected:
             receiver = [] if expr.target is None else [self.node(expr.target)]
             return Call(f"@{fitting[0]}", None, receiver + args, expr.at)
+        if name == "_[_]" and fitting and all(id_.startswith("optional_") for id_ in fitting):
+            name = "_[?_]"  # the engine takes an index out of range for a value there
         if self._is_library(expr, name):
             if expr.target is not None:
                 args.insert(0, self.node(expr.target))
@@ -197,7 +207,7 @@ class _Lowering:
 
 def _constant(fitting: tuple[str, ...], args: list[Expr], at: int) -> Expr | None:
     """Return an opaque value that is known from literals, such as `quantity('1Gi')`, as a message."""
-    values = [arg.value for arg in args if isinstance(arg, Literal)]
+    values = [arg.value for arg in args if isinstance(arg, Literal) and arg.value is not None]
     overload = _OVERLOADS.get(fitting[0]) if len(fitting) == 1 else None
     if overload is None or overload.call is None or len(values) < len(args) or overload.result not in OPAQUE:
         return None

@@ -21,9 +21,9 @@ from reconciler.rules.cel.errors import CelCompileError, CelEvaluationError, Cel
 from reconciler.rules.cel.formatting import format_as_kubernetes
 from reconciler.rules.cel.library.catalog import OPAQUE, Overload, available
 from reconciler.rules.cel.lowering import BY_ELEMENT, LISTED, OPTIONAL
-from reconciler.rules.cel.operations import TypeName, format_double
+from reconciler.rules.cel.operations import TypeName, convert, format_double
 from reconciler.rules.cel.references import keep_none, overload
-from reconciler.rules.cel.texts import accessors
+from reconciler.rules.cel.texts import accessors, texts
 from reconciler.rules.cel.types import DYN, Type, is_variable, list_of, parse_type
 from reconciler.rules.cel.values import Uint
 from reconciler.rules.cel.wire import serialize
@@ -195,17 +195,22 @@ def _own_functions() -> dict[str, list[Any]]:
         made[name] = [
             overload(name, cel.Type.Map(cel.Type.DYN, cel.Type.DYN), [cel.Type.List(cel.Type.DYN)], impl)
         ]
-    for name, impl, param, result in (
-        ("@duration_to_string", moments.format_duration, cel.Type.DURATION, cel.Type.STRING),
-        ("@double_to_string", format_double, cel.Type.DOUBLE, cel.Type.STRING),
-        ("@duration_to_Milliseconds", accessors["getMilliseconds"], cel.Type.DURATION, cel.Type.INT),
+    text, number = cel.Type.STRING, cel.Type.INT
+    for name, impl, params, result in (
+        ("@duration_to_string", moments.format_duration, [cel.Type.DURATION], text),
+        ("@double_to_string", format_double, [cel.Type.DOUBLE], text),
+        ("@duration_to_Milliseconds", accessors["getMilliseconds"], [cel.Type.DURATION], number),
+        ("@string_index_of_string_int", texts["indexOf"], [text, text, number], number),
+        ("@string_last_index_of_string_int", texts["lastIndexOf"], [text, text, number], number),
+        ("@string_split_string", texts["split"], [text, text], cel.Type.List(text)),
+        ("@string_to_bool", convert["bool"], [text], cel.Type.BOOL),
     ):
-        made[name] = [overload(name, result, [param], impl)]
+        made[name] = [overload(name, result, params, impl)]
     made["@string_format"] = [
         overload(
             "@string_format",
-            cel.Type.STRING,
-            [cel.Type.STRING, cel.Type.List(cel.Type.DYN)],
+            text,
+            [text, cel.Type.List(cel.Type.DYN)],
             lambda template, passed: format_as_kubernetes(template, _written(_taken(passed))),
         )
     ]

@@ -99,8 +99,9 @@ class Substitution:
             return actual == NULL or self._fits(wanted.args[0], _inner(actual))
         if actual.name == "wrapper":
             return self._fits(wanted, actual.args[0])
-        if actual == NULL:
-            return wanted in (DURATION, TIMESTAMP) or wanted.name.startswith("kubernetes.")
+        if NULL in (wanted, actual):
+            other = actual if wanted == NULL else wanted
+            return other in (DURATION, TIMESTAMP) or other.name.startswith("kubernetes.")
         if wanted.name == actual.name == "type":
             return True
         if wanted.name != actual.name or len(wanted.args) != len(actual.args):

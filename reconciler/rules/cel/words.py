@@ -33,6 +33,7 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = (
         re.compile(r"\Ainvalid regular expression: missing (?P<what>[)\]]): (?P<pattern>.*)\Z", re.DOTALL),
         r"error parsing regexp: missing closing \g<what>: `\g<pattern>`",
     ),
+    (re.compile(r"\Aargument \d+: SystemError: .*\Z", re.DOTALL), "no such overload"),
     (re.compile(r"\Adivide by zero\Z"), "division by zero"),
     (re.compile(r"\Amodulus by zero\Z"), "modulus by zero"),
     (re.compile(r"\Ainteger overflow\Z"), "integer overflow"),

@@ -48,6 +48,12 @@ def test_an_expression_gives_a_plain_value(engine: Any, text: str, expected: obj
     assert (type(found), found) == (type(expected), expected)
 
 
+def test_null_is_no_quantity(engine: Any) -> None:
+    program = Environment(engine=engine).compile("null.add(quantity('1')) == quantity('1')")
+    with pytest.raises(CelEvaluationError, match="no such overload"):
+        program.evaluate({})
+
+
 def test_an_activation_is_shared_by_programs(engine: Any) -> None:
     environment = Environment(kubernetes="1.36", variables={"object": "dyn"}, engine=engine)
     activation = environment.bind({"object": OBJECT})

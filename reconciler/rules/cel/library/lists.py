@@ -132,4 +132,6 @@ def sum_durations(values: Sequence[Any]) -> timedelta:
             found += value
         except OverflowError as err:
             raise CelEvaluationError("duration overflow") from err
+    if abs(found) > timedelta(microseconds=2**63 // 1000):
+        raise CelEvaluationError("integer overflow")
     return found

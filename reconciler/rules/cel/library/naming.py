@@ -45,8 +45,8 @@ def _wrong(message: str, pattern: str, *examples: str) -> str:
     return f"{message} (e.g. {shown}regex used for validation is '{pattern}')"
 
 
-def _too_long(limit: int) -> str:
-    return f"must be no more than {limit} characters"
+def _too_long(limit: int, unit: str = "characters") -> str:
+    return f"must be no more than {limit} {unit}"
 
 
 def _bytes(text: str) -> int:
@@ -99,14 +99,14 @@ def _qualified_name(text: str) -> list[str]:
     if not name:
         problems.append("name part must be non-empty")
     elif _bytes(name) > 63:
-        problems.append(f"name part {_too_long(63)}")
+        problems.append(f"name part {_too_long(63, 'bytes')}")
     if not re.fullmatch(_KEY, name):
         problems.append(f"name part {_wrong(_KEY_MESSAGE, _KEY, 'MyName', 'my.name', '123-abc')}")
     return problems
 
 
 def _label_value(text: str) -> list[str]:
-    problems = [_too_long(63)] if _bytes(text) > 63 else []
+    problems = [_too_long(63, "bytes")] if _bytes(text) > 63 else []
     if not re.fullmatch(f"({_KEY})?", text):
         problems.append(_wrong(_VALUE_MESSAGE, f"({_KEY})?", "MyValue", "my_value", "12345"))
     return problems
