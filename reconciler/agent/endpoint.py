@@ -151,6 +151,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Cache-Control", "no-store")
+        # One visitor is answered at a time, so nobody keeps a connection.
+        self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(content)
 

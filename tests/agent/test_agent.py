@@ -62,7 +62,7 @@ def test_a_push_to_a_local_repository_arrives_at_once_and_sigterm_ends_the_agent
         eventually(lambda: rig.objects() == {"a": "3"}, within=5, what="the push after packing")
         eventually(lambda: rig.types().count("sync.applied") == 3, what="the report")
     finally:
-        code = stop(agent, within=2)
+        code = stop(agent, within=10)
     assert code == 0
     assert head in {event["data"].get("commit") for event in rig.events()}
     assert_contiguous(rig.events())
