@@ -43,6 +43,8 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("render", "reconciler.cli.commands.render", "print what an overlay, or a site, renders to"),
     Command("explain", "reconciler.cli.commands.explain", "explain a rule, or what uses a site's resources"),
+    Command("sites", "reconciler.cli.commands.sites", "list the sites of a fleet"),
+    Command("graph", "reconciler.cli.commands.graph", "draw which sites use which bases"),
     Command("test", "reconciler.cli.commands.test", "run the tests of rules"),
     Command("eval", "reconciler.cli.commands.eval", "evaluate a CEL expression on an object"),
     Command("admit", "reconciler.cli.commands.admit", "try admission policies on one object"),
@@ -55,6 +57,10 @@ COMMANDS: tuple[Command, ...] = (
         "reconciler.cli.commands.status",
         "say how sites are, from an agent's state or from a cluster",
     ),
+    Command(
+        "doctor", "reconciler.cli.commands.doctor", "look for what is missing here, and say how to get it"
+    ),
+    Command("completion", "reconciler.cli.commands.completion", "print completion for bash, zsh or fish"),
     Command(
         "demo", "reconciler.cli.commands.demo", "see three sites checked and synced, in a folder of its own"
     ),

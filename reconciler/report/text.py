@@ -64,7 +64,7 @@ def format_report(
         lines += _not_checked_lines(report.not_checked, style)
         lines += _waived_lines(report.waived, style.ink)
     lines += _closing(report, style, threshold)
-    return "\n".join(lines) + "\n"
+    return "".join(f"{line}\n" for line in lines)
 
 
 def finding_lines(finding: Finding, read_line: LineReader, style: TextStyle) -> Iterator[str]:
