@@ -16,6 +16,12 @@ elif ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
 elif ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
     missing="$missing python3-venv"
 fi
+# What the test of the agent's image needs on top: system-packages.sh PYTHON --image
+if [ "${2:-}" = --image ]; then
+    for tool in podman runc mmdebstrap; do
+        command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
+    done
+fi
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

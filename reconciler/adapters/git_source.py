@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import git
 from git.exc import GitCommandError, GitCommandNotFound
 
+from reconciler.adapters.git_access import GitAccess
 from reconciler.errors import SourceError
 from reconciler.ports.source import Revision
 
@@ -39,8 +40,6 @@ _CONFIG = (
     "credential.interactive=never",
     "gc.autoDetach=false",
     "maintenance.autoDetach=false",
-    # GIT_SSH_COMMAND, where the environment has it, goes before this.
-    "core.sshCommand=ssh -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=15",
     "http.lowSpeedLimit=1",
     "http.lowSpeedTime=30",
 )
@@ -66,6 +65,9 @@ class GitSource:
         clone: Where the bare clone is kept; nobody else uses it meanwhile.
         timeout: Seconds for one git command.
         environment: More variables for git, for example GIT_SSH_COMMAND.
+        credentials: A folder with `username` and `password`, or `identity` (an SSH key), or None. Files are
+            read anew for each command, so that they may be rotated.
+        trust: A folder with `known_hosts` and `ca.crt`, or None.
 
     Raises:
         SourceError: The reference's name is not one.
@@ -79,6 +81,8 @@ class GitSource:
         clone: Path,
         timeout: float = 120.0,
         environment: dict[str, str] | None = None,
+        credentials: Path | None = None,
+        trust: Path | None = None,
     ) -> None:
         if (
             not reference
@@ -95,6 +99,7 @@ class GitSource:
         self._clone = clone
         self._timeout = timeout
         self._environment = {**_ENVIRONMENT, **(environment or {})}
+        self._access = GitAccess(credentials, trust)
 
     def remote_commit(self) -> str:
         """Ask the remote for the commit that the reference names; costs one short exchange.
@@ -245,7 +250,7 @@ class GitSource:
     def _git(self, command: str, *arguments: str, directory: Path | None = None) -> str:
         """Run one git command and return what it printed."""
         words: list[str] = ["git"]
-        for setting in _CONFIG:
+        for setting in (*_CONFIG, *self._access.settings()):
             words += ["-c", setting]
         if directory is not None:
             words.append(f"--git-dir={directory}")

@@ -48,9 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drift-interval",
         type=_seconds,
-        default=300.0,
         metavar="SECONDS",
-        help="between two looks for drift (default: 300)",
+        help="between two full looks for drift (default: 300; 3600 where everything is watched)",
     )
     parser.add_argument(
         "--heartbeat-interval",
@@ -70,6 +69,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--allow-rewind",
         action="store_true",
         help="take a revision that does not come after the applied one (a force-push)",
+    )
+    parser.add_argument(
+        "--credentials",
+        type=Path,
+        metavar="DIR",
+        help="folder with username and password, or identity (SSH key), for git; hub-token; webhook-secret;"
+        " read anew each time",
+    )
+    parser.add_argument(
+        "--trust",
+        type=Path,
+        metavar="DIR",
+        help="folder with known_hosts and ca.crt for git, hub-ca.crt for the hub",
     )
     parser.add_argument(
         "--listen",
@@ -127,11 +139,19 @@ def settings_of(args: argparse.Namespace) -> AgentSettings:
         worker_timeout=max(300.0, args.git_timeout * 3),
         allow_rewind=args.allow_rewind,
         json_logs=args.log_format == "json",
-        sink_token_file=args.sink_token_file,
-        sink_ca_file=args.sink_ca_file,
+        sink_token_file=args.sink_token_file or _within(args.credentials, "hub-token"),
+        sink_ca_file=args.sink_ca_file or _within(args.trust, "hub-ca.crt"),
+        credentials=args.credentials.absolute() if args.credentials else None,
+        trust=args.trust.absolute() if args.trust else None,
         listen=args.listen,
-        webhook_secret_file=args.webhook_secret_file,
+        webhook_secret_file=args.webhook_secret_file or _within(args.credentials, "webhook-secret"),
     )
+
+
+def _within(folder: Path | None, name: str) -> str:
+    """Return the path of a file in a folder, or "" where it is not there."""
+    path = None if folder is None else folder / name
+    return str(path.absolute()) if path is not None and path.is_file() else ""
 
 
 def _seconds(text: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
 import secrets
 import signal
@@ -24,7 +25,7 @@ from reconciler.agent.residence import Residence
 from reconciler.agent.revision import SiteRevision
 from reconciler.agent.settings import AgentSettings
 from reconciler.agent.sync import Ending, Syncer
-from reconciler.agent.targets import open_presence, open_target
+from reconciler.agent.targets import open_presence, open_target_for
 from reconciler.agent.vitals import Vitals
 from reconciler.agent.wakeup import Signal, wait
 from reconciler.agent.watch import RepositoryWatch, local_path
@@ -32,6 +33,9 @@ from reconciler.agent.worker import Request
 from reconciler.agent.worker_process import Cancelled, ask
 from reconciler.errors import StateError, TargetUnreachable, WaysideError
 from reconciler.model.event import EventType
+from reconciler.model.site import Target as TargetFacts
+from reconciler.model.site import TargetType
+from reconciler.planning.contest import Ring
 from reconciler.ports.clock import Clock
 from reconciler.ports.sink import SinkError
 from reconciler.ports.target import Target
@@ -45,6 +49,10 @@ _DEFAULT_INTERVAL = 60.0
 _FIRST_RETRY, _LAST_RETRY = 5.0, 600.0
 #: Seconds that a sync has to come to a stop by itself; then it is broken off, which is safe at any point.
 _GRACE = 1.0
+#: Seconds between two full looks for drift: where nothing is watched, and where everything is.
+_DRIFT_INTERVAL, _WATCHED_INTERVAL = 300.0, 3600.0
+#: Seconds between a change in a workload's state and the look at it.
+_LIVELY_PAUSE = 30.0
 #: Seconds that a look, a sync and the way back take at most; a loop that is longer away hangs.
 _LONGEST_STEP = 3600.0
 #: Seconds between two looks that changes in a local repository may cause.
@@ -98,6 +106,8 @@ class Agent:
         self._stop = Signal()
         self._nudge = Signal()
         self._wished = Signal()
+        self._bent = Signal()
+        self._ring = Ring()
         self._urgent = Signal()
         self._backoff = Backoff(first=_FIRST_RETRY, most=_LAST_RETRY, rng=rng)
         self._sink = open_sink(
@@ -106,6 +116,7 @@ class Agent:
         self._store: StateStore | None = None
         self._target: tuple[object, Target] | None = None
         self._residence: Residence | None = None
+        self._lively_due = 0.0
         self._shown: tuple[str, SiteRevision | None] = ("", None)
         self._interval = settings.interval or _DEFAULT_INTERVAL
         self._known = ""
@@ -222,9 +233,11 @@ class Agent:
         poll = drift = now
         beat = now + jittered(self._settings.heartbeat_interval, self._rng)
         while True:
+            # What rests after a fight is looked at again when its rest is over.
+            drift = min(drift, self._ring.next_round(self._clock.monotonic()) or math.inf)
             self._vitals.expect(min(poll, drift, beat) - self._clock.monotonic() + _LONGEST_STEP)
             wait(
-                [self._stop, self._nudge, self._urgent, self._wished],
+                [self._stop, self._nudge, self._urgent, self._wished, self._bent],
                 min(poll, drift, beat) - self._clock.monotonic(),
             )
             if self._stop.is_set():
@@ -250,6 +263,7 @@ class Agent:
                     # Everything at the site was just looked at.
                     drift = max(drift, self._clock.monotonic() + self._drift_delay())
                 wait([self._stop], _LEAST_PAUSE)
+            drift = min(drift, self._drift_due())
             if self._clock.monotonic() >= drift or urgent:
                 if not self._is_suspended:
                     self._guarded(lambda: self._syncer().correct_drift())
@@ -263,7 +277,27 @@ class Agent:
             self._announce()
 
     def _drift_delay(self) -> float:
-        return jittered(self._settings.drift_interval, self._rng)
+        interval = self._settings.drift_interval
+        if interval is None:
+            watched = self._residence is not None and self._residence.watches_all(self._state())
+            interval = _WATCHED_INTERVAL if watched else _DRIFT_INTERVAL
+        return jittered(interval, self._rng)
+
+    def _drift_due(self) -> float:
+        """Return when the site must be looked at, by what watches told: now, or far away."""
+        if not self._bent.is_set():
+            return math.inf
+        self._bent.clear()
+        if self._residence is None or self._is_suspended:
+            return math.inf
+        now = self._clock.monotonic()
+        if self._residence.drifted(self._state()) - self._ring.resting(now):
+            return now
+        if self._residence.take_lively():
+            # A rollout writes often; one look afterwards is enough.
+            self._lively_due = self._lively_due if self._lively_due > now else now + _LIVELY_PAUSE
+            return self._lively_due
+        return math.inf
 
     def _delay(self, ending: Ending) -> float:
         """Return the seconds until the next look at the repository."""
@@ -313,6 +347,8 @@ class Agent:
                 base=store.good_commit(),
                 allow_rewind=settings.allow_rewind,
                 git_timeout=settings.git_timeout,
+                credentials=str(settings.credentials or ""),
+                trust=str(settings.trust or ""),
             ),
             timeout=settings.worker_timeout,
             stop=self._stop,
@@ -341,6 +377,7 @@ class Agent:
             sleep=self._sleep,
             check_stop=self._check_stop,
             announce=self._begin,
+            ring=self._ring,
         )
 
     def _state(self) -> StateStore:
@@ -409,13 +446,23 @@ class Agent:
 
     def _open_target(self, revision: SiteRevision) -> Target:
         facts = self._settings.target or revision.target
-        key = (facts, revision.site, revision.platform)
+        return self._open(facts, revision.platform, revision.former_sites)
+
+    def _open(self, facts: TargetFacts, platform: str, former_sites: tuple[str, ...]) -> Target:
+        """Return the target, with the lease of its site where it is a cluster.
+
+        Raises:
+            TargetUnreachable: Another agent has the lease, or people at the cluster suspended the site.
+        """
+        site = self._settings.site
+        # A cluster is the same whatever its platform is called.
+        key = (facts, platform if facts.type is TargetType.DIRECTORY else "", former_sites)
         fresh = self._target is None or self._target[0] != key
         if self._target is None or fresh:
             if self._residence is not None:
                 self._residence.stop()
                 self._residence = None
-            target = open_target(facts, revision)
+            target = open_target_for(facts, site=site, platform=platform, former_sites=former_sites)
             self._target = (key, target)
             presence = open_presence(target)
             if presence is not None:
@@ -425,6 +472,7 @@ class Agent:
                     clock=self._clock,
                     log=self._log,
                     nudge=self._wished.set,
+                    bent=self._bent.set,
                     rng=self._rng,
                 )
                 self._vitals.answers = presence.answers
@@ -460,12 +508,21 @@ class Agent:
         """
 
         def look() -> Ending:
-            good = self._state().good()
+            store = self._state()
+            good = store.good()
             if self._residence is None and good is not None:
                 self._open_target(SiteRevision.from_bytes(good.content))
+            elif (
+                self._residence is None
+                and (facts := self._settings.target) is not None
+                and facts.type is not TargetType.DIRECTORY
+            ):
+                self._open(facts, "", ())
             if self._residence is None:
                 return Ending.FINE
-            return Ending.REFUSED if self._residence.look(self._state()) else Ending.FINE
+            if good is None:
+                self._residence.restore(store, self._settings.site)
+            return Ending.REFUSED if self._residence.look(store) else Ending.FINE
 
         before = self._is_suspended
         asked = self._guarded(look) is Ending.REFUSED
@@ -496,6 +553,10 @@ class Agent:
                         None if shown is None else dataclasses.replace(shown, resources=()),
                     )
                     self._residence.recheck_facts()
+                    self._residence.good_is_kept = False
+                if not self._residence.good_is_kept and (good := store.good()) is not None:
+                    self._residence.keep_good(good.content)
+                self._residence.watch(store)
                 self._residence.compare_facts(store, self._shown[1])
                 self._residence.report(store, self._shown[1])
             return Ending.FINE

@@ -18,10 +18,10 @@ from reconciler.errors import TargetError
 from reconciler.model.event import EventType
 from reconciler.model.plan import Plan
 
-__all__ = ["DRIFT", "SOURCE", "TARGET", "Ending", "Failure", "Records"]
+__all__ = ["CONTEST", "DRIFT", "SOURCE", "TARGET", "Ending", "Failure", "Records"]
 
 #: Names of faults.
-SOURCE, DRIFT, TARGET = "source", "drift", "target"
+SOURCE, DRIFT, TARGET, CONTEST = "source", "drift", "target", "contest"
 
 
 class Ending(enum.Enum):

@@ -13,16 +13,17 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reconciler.adapters.sqlite_state import StateStore
+from reconciler.adapters.sqlite_state import Attempt, Condition, StateStore
 from reconciler.agent.logs import Log
 from reconciler.agent.revision import SiteRevision
 from reconciler.agent.site_status import site_status
 from reconciler.errors import StateError, TargetError, TargetUnreachable
 from reconciler.model.event import EventType
 from reconciler.model.plan import Inventory
+from reconciler.model.resource import ResourceId
 from reconciler.planning.facts import DeclaredFacts, differences
 from reconciler.ports.clock import Clock
-from reconciler.ports.presence import Presence, Wishes
+from reconciler.ports.presence import MemberWatch, Presence, Wishes
 
 __all__ = ["Residence"]
 
@@ -47,6 +48,7 @@ _TOLD: Mapping[EventType, tuple[str, bool]] = {
     EventType.SOURCE_RESTORED: ("SourceRestored", False),
     EventType.DRIFT_DETECTED: ("DriftDetected", True),
     EventType.DRIFT_CORRECTED: ("DriftCorrected", False),
+    EventType.DRIFT_CONTESTED: ("DriftContested", True),
     EventType.FACTS_DIFFER: ("FactsDiffer", True),
 }
 
@@ -60,6 +62,7 @@ class Residence:
         clock: The time.
         log: Where it is said.
         nudge: Is called from another thread when people at the cluster ask for something.
+        bent: Is called from other threads when somebody may have changed what was applied.
         rng: For spread.
     """
 
@@ -71,6 +74,7 @@ class Residence:
         clock: Clock,
         log: Log,
         nudge: Callable[[], None],
+        bent: Callable[[], None],
         rng: random.Random,
     ) -> None:
         self._presence = presence
@@ -78,6 +82,7 @@ class Residence:
         self._clock = clock
         self._log = log
         self._nudge = nudge
+        self._bent = bent
         self._rng = rng
         self._stopped = threading.Event()
         self._renewed = -_LEASE_LIFE
@@ -87,8 +92,11 @@ class Residence:
         self._facts_due = 0.0
         self._differences: tuple[str, ...] | None = None
         self._facts_since = ""
-        self._counted: tuple[bytes | None, int] = (None, 0)
+        self._unread: tuple[str, ...] = ()
+        self._counted: tuple[bytes | None, Inventory] = (None, Inventory())
+        self._watch: MemberWatch | None = None
         self.wishes = Wishes()
+        self.good_is_kept = False
 
     def start(self) -> None:
         """Begin to renew the lease and to watch for wishes, in threads, unless they run already."""
@@ -97,6 +105,39 @@ class Residence:
         thread = threading.Thread(target=self._keep_lease, name="lease", daemon=True)
         thread.start()
         self._ends.append(self._presence.follow_wishes(self._nudge))
+        self._watch = self._presence.watch_members(self._bent, self._watch_refused)
+        self._ends.append(self._watch.stop)
+
+    def watch(self, store: StateStore) -> None:
+        """Watch what was applied by now."""
+        if self._watch is None:
+            return
+        try:
+            self._watch.update(self._inventory(store))
+        except TargetError as err:
+            self._log.warning("what was applied cannot be watched", code=err.code, reason=err.message)
+
+    def drifted(self, store: StateStore) -> frozenset[ResourceId]:
+        """Return the objects that a watch saw changed or deleted by somebody else."""
+        return frozenset() if self._watch is None else self._watch.drifted(self._inventory(store))
+
+    def watches_all(self, store: StateStore) -> bool:
+        """Tell whether everything that was applied is watched, so that full looks may be rare."""
+        return self._watch is not None and self._watch.covers(self._inventory(store))
+
+    def take_lively(self) -> bool:
+        """Tell whether the state of a workload has changed since this was last asked."""
+        return self._watch is not None and self._watch.take_lively()
+
+    def _watch_refused(self, reason: str) -> None:
+        self._log.warning("a kind cannot be watched", reason=reason)
+
+    def _inventory(self, store: StateStore) -> Inventory:
+        """Return the inventory; it is parsed again only where it has changed."""
+        content = store.inventory()
+        if content != self._counted[0]:
+            self._counted = (content, Inventory.from_json(content) if content else Inventory())
+        return self._counted[1]
 
     def stop(self) -> None:
         """End, and let the next agent begin at once."""
@@ -174,6 +215,9 @@ class Residence:
             self._facts_due = self._clock.monotonic() + 300.0
             return
         self._facts_due = self._clock.monotonic() + _FACTS_INTERVAL * self._rng.uniform(0.9, 1.1)
+        if live.unread:
+            self._log.warning("facts cannot be compared: no right to list them", facts=", ".join(live.unread))
+        self._unread = live.unread
         found = differences(declared, live)
         self._differences = found
         told = "; ".join(found)
@@ -192,21 +236,55 @@ class Residence:
         """Have the facts compared with the next report: what is declared may have changed."""
         self._facts_due = 0.0
 
+    def keep_good(self, content: bytes) -> None:
+        """Store the last good revision at the cluster too; to be called again where that failed."""
+        try:
+            if not self._presence.keep_good(content):
+                self._log.warning("the last good revision is too large for a Secret; only the disk has it")
+            self.good_is_kept = True
+        except TargetError as err:
+            self._log.warning(
+                "the last good revision is not kept in a Secret", code=err.code, reason=err.message
+            )
+
+    def restore(self, store: StateStore, site: str) -> SiteRevision | None:
+        """Take up the last good revision from the cluster, after the state was lost.
+
+        Raises:
+            TargetError: It cannot be read.
+        """
+        content = self._presence.recall_good()
+        if content is None:
+            return None
+        try:
+            revision = SiteRevision.from_bytes(content)
+        except StateError as err:
+            self._log.failure("the revision in the Secret cannot be used", reason=err.message)
+            return None
+        if revision.site != site:
+            return None
+        with store.transaction() as tx:
+            tx.set_good(revision.commit, content)
+            tx.set_attempt(Attempt(revision.commit, "applied"))
+            tx.set_condition(
+                Condition("Unknown", "Restored", "the state was lost; restored from the cluster")
+            )
+        self._log.info("last good revision restored from the cluster", commit=revision.commit)
+        return revision
+
     def report(self, store: StateStore, revision: SiteRevision | None) -> None:
         """Write status and Events, as far as they have changed."""
         if self._other:
             return
         try:
-            content = store.inventory()
-            if content != self._counted[0]:
-                self._counted = (content, len(Inventory.from_json(content).entries) if content else 0)
             status = site_status(
                 store,
-                objects=self._counted[1],
+                objects=len(self._inventory(store).entries),
                 suspended=self.wishes.suspended,
                 handled=store.note(_HANDLED),
                 differences=self._differences,
                 facts_since=self._facts_since,
+                unread=self._unread,
             )
             manifest = {} if revision is None else revision.manifest
             labels = {str(key): str(value) for key, value in (manifest.get("labels") or {}).items()}

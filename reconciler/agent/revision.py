@@ -14,7 +14,7 @@ from typing import Any
 
 from reconciler.errors import StateError
 from reconciler.model.resource import Resource
-from reconciler.model.site import SyncSettings, Target, TargetType
+from reconciler.model.site import DriftRule, SyncSettings, Target, TargetType
 
 __all__ = ["Digests", "SiteRevision"]
 
@@ -104,6 +104,9 @@ class SiteRevision:
         try:
             sync = dict(document["sync"])
             sync["confirm_deletes"] = tuple(sync["confirm_deletes"])
+            sync["drift_rules"] = tuple(
+                DriftRule(**{**rule, "fields": tuple(rule["fields"])}) for rule in sync.get("drift_rules", ())
+            )
             return cls(
                 commit=document["commit"],
                 committed_at=datetime.datetime.fromisoformat(document["committedAt"]),

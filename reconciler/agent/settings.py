@@ -26,7 +26,7 @@ class AgentSettings:
         sink: Where events go: `file:PATH` or `https://...`; "" keeps them in the outbox.
         once: Whether to stop after one sync.
         interval: Seconds between two looks at the repository; None leaves it to `site.yaml`.
-        drift_interval: Seconds between two looks for drift.
+        drift_interval: Seconds between two full looks for drift; None for 300, and 3600 where all is watched.
         heartbeat_interval: Seconds between two heartbeats.
         git_timeout: Seconds for one git command.
         worker_timeout: Seconds for fetching, rendering and judging together.
@@ -34,6 +34,8 @@ class AgentSettings:
         json_logs: Whether logs are JSON lines.
         sink_token_file: A file with the hub's bearer token, read anew for each batch.
         sink_ca_file: A file with the certificates that vouch for the hub; "" for the system's.
+        credentials: A folder with files by which the agent shows who it is; None for none.
+        trust: A folder with files that say whom it believes; None for none.
         listen: `HOST:PORT` for probes, metrics and the webhook; "" for none.
         webhook_secret_file: A file with the secret that pushes are signed with; "" takes none.
         worker_command: The worker's program and arguments.
@@ -47,7 +49,7 @@ class AgentSettings:
     sink: str = ""
     once: bool = False
     interval: float | None = None
-    drift_interval: float = 300.0
+    drift_interval: float | None = None
     heartbeat_interval: float = 300.0
     git_timeout: float = 120.0
     worker_timeout: float = 300.0
@@ -55,6 +57,8 @@ class AgentSettings:
     json_logs: bool = False
     sink_token_file: str = ""
     sink_ca_file: str = ""
+    credentials: Path | None = None
+    trust: Path | None = None
     listen: str = ""
     webhook_secret_file: str = ""
     worker_command: Sequence[str] = field(

@@ -32,6 +32,7 @@ def site_status(
     handled: str = "",
     differences: Sequence[str] | None = None,
     facts_since: str = "",
+    unread: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the status, without the generation that it is about.
 
@@ -42,6 +43,7 @@ def site_status(
         handled: The newest `requestedAt` that was acted on.
         differences: What of the site's facts the cluster contradicts, or None where that is not known.
         facts_since: RFC 3339 time since which that is so.
+        unread: What of the facts the agent may not read.
     """
     condition = store.condition() or Condition("Unknown", "NothingSynced", "no sync yet")
     if suspended:
@@ -50,7 +52,7 @@ def site_status(
         )
     attempt = store.attempt()
     status: dict[str, Any] = {
-        "conditions": [*_conditions(condition), *_facts(differences, facts_since)],
+        "conditions": [*_conditions(condition), *_facts(differences, facts_since, unread)],
         "state": condition.state,
         "inventory": {"count": objects},
         "agent": {"version": __version__, "epoch": store.epoch},
@@ -99,9 +101,12 @@ def _row(type_: str, status: str, condition: Condition) -> dict[str, Any]:
     }
 
 
-def _facts(differences: Sequence[str] | None, since: str) -> list[dict[str, Any]]:
+def _facts(differences: Sequence[str] | None, since: str, unread: Sequence[str]) -> list[dict[str, Any]]:
     if differences is None:
         return []
+    if unread and not differences:
+        told = f"not compared, for want of rights: {', '.join(unread)}"
+        return [_row("FactsMatch", "Unknown", Condition("", "NotCompared", told, since))]
     found = Condition("", "AsDeclared", "the cluster is what site.yaml says", since)
     if differences:
         more = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""

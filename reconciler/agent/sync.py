@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from reconciler.adapters.sqlite_state import Attempt, Condition, StateStore
@@ -24,14 +24,16 @@ from reconciler.agent.assessment import (
 )
 from reconciler.agent.condition import health_condition
 from reconciler.agent.logs import Log
-from reconciler.agent.records import DRIFT, SOURCE, TARGET, Ending, Failure, Records
+from reconciler.agent.records import CONTEST, DRIFT, SOURCE, TARGET, Ending, Failure, Records
 from reconciler.agent.revision import SiteRevision
 from reconciler.apply.execute import execute
 from reconciler.errors import StateError, TargetError, TargetUnreachable, UsageError
 from reconciler.model.event import EventType
-from reconciler.model.outcome import Outcome, Phase, Step
-from reconciler.model.plan import Inventory, Observed, Plan
+from reconciler.model.outcome import Actuation, Outcome, Phase, Step
+from reconciler.model.plan import Action, Inventory, Observed, Plan
 from reconciler.model.resource import ResourceId
+from reconciler.planning.contest import Ring
+from reconciler.planning.digest import last_writer
 from reconciler.planning.planner import plan as make_plan
 from reconciler.ports.clock import Clock
 from reconciler.ports.target import Target
@@ -51,6 +53,7 @@ class Syncer:
         open_target: Gives the target of a revision.
         sleep: Waits, and raises to stop a sync.
         check_stop: Raises where the agent is to stop.
+        ring: Counts how often objects were put right.
         announce: Is told that there is something to send, before a sync that may take long.
     """
 
@@ -61,6 +64,7 @@ class Syncer:
     open_target: Callable[[SiteRevision], Target]
     sleep: Callable[[float], None]
     check_stop: Callable[[], None]
+    ring: Ring = field(default_factory=Ring)
     announce: Callable[[], None] = lambda: None
 
     @property
@@ -128,14 +132,33 @@ class Syncer:
             if revision.sync.drift == "report":
                 return Ending.FINE
             outcome = self._execute(target, revision, plan)
+            self._count_rounds(outcome, observed)
             self.log.info("drift corrected", changes=len(changes), objects=names, complete=outcome.complete)
         complete = outcome is None or outcome.complete
         with self.store.transaction() as tx:
             if complete and tx.end_fault(DRIFT):
                 tx.emit(EventType.DRIFT_CORRECTED, {"commit": revision.commit})
             tx.end_fault(TARGET)
+            if self.ring.next_round(self.clock.monotonic()) is None:
+                tx.end_fault(CONTEST)
         self.records.health(health_condition(target, plan, observed, outcome))
         return Ending.FINE if complete else Ending.FAILED
+
+    def _count_rounds(self, outcome: Outcome, observed: Observed) -> None:
+        """Note what was put right, and say so where that has become a fight."""
+        put_right = [
+            result.id
+            for result in outcome.results
+            if result.action in (Action.CREATE, Action.UPDATE) and result.actuation is Actuation.SUCCEEDED
+        ]
+        for id_ in sorted(self.ring.corrected(put_right, self.clock.monotonic())):
+            live = observed.objects.get(id_)
+            who = (last_writer(live) if live is not None else "") or "somebody"
+            message = f"{id_}: {who} changes it again and again; it is left alone for a while"
+            self.log.failure("drift contested", object=id_, by=who)
+            with self.store.transaction() as tx:
+                if tx.begin_fault(CONTEST, "Contested", message):
+                    tx.emit(EventType.DRIFT_CONTESTED, {"resource": str(id_), "by": who, "message": message})
 
     def _take(self, revision: SiteRevision) -> Ending:
         """Apply a revision that the rules allow, unless it was applied, or has failed, before."""
@@ -233,6 +256,7 @@ class Syncer:
             site=self.site,
             former_sites=revision.former_sites,
             rollback=rollback,
+            resting=self.ring.resting(self.clock.monotonic()),
         )
         return observed, plan
 

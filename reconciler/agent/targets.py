@@ -6,25 +6,13 @@ import sys
 from collections.abc import Sequence
 from typing import assert_never
 
-from reconciler.agent.revision import SiteRevision
 from reconciler.errors import UsageError
 from reconciler.model.site import Target as TargetFacts
 from reconciler.model.site import TargetType
 from reconciler.ports.presence import Presence
 from reconciler.ports.target import Target
 
-__all__ = ["open_presence", "open_target", "open_target_for"]
-
-
-def open_target(facts: TargetFacts, revision: SiteRevision) -> Target:
-    """Return the target of a site's revision. Adapters load only where they are used.
-
-    Raises:
-        UsageError: The description does not say where the target is.
-    """
-    return open_target_for(
-        facts, site=revision.site, platform=revision.platform, former_sites=revision.former_sites
-    )
+__all__ = ["open_presence", "open_target_for"]
 
 
 def open_target_for(
@@ -63,7 +51,7 @@ def open_presence(target: Target) -> Presence | None:
 
     if not isinstance(target, KubeTarget):
         return None
-    return KubePresence(target.client, target.site_object, target.site, target.namespace)
+    return KubePresence(target.client, target.discovery, target.site_object, target.site, target.namespace)
 
 
 def _want_path(facts: TargetFacts, what: str) -> None:

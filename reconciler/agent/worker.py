@@ -42,6 +42,8 @@ class Request:
         base: The last good commit, which a new one must come after, or "".
         allow_rewind: Whether a commit that does not come after `base` is taken.
         git_timeout: Seconds for one git command.
+        credentials: A folder with credentials for git, or "".
+        trust: A folder with whom git believes, or "".
     """
 
     url: str
@@ -52,6 +54,8 @@ class Request:
     base: str = ""
     allow_rewind: bool = False
     git_timeout: float = 120.0
+    credentials: str = ""
+    trust: str = ""
 
 
 #: Judges one site at one revision.
@@ -74,6 +78,8 @@ def assess(request: Request, judge: Judge | None = None) -> Assessment:
             reference=request.reference,
             clone=Path(request.clone),
             timeout=request.git_timeout,
+            credentials=Path(request.credentials) if request.credentials else None,
+            trust=Path(request.trust) if request.trust else None,
         )
         commit = source.remote_commit()
         if commit == request.known:

@@ -52,6 +52,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("images", "reconciler.cli.commands.images", "lock, list and verify the images that sites use"),
     Command("agent", "reconciler.agent.command", "sync one site from the repository, as long as it runs"),
     Command("hub", "reconciler.hub.command", "take the reports of all sites, and show the fleet"),
+    Command("install", "reconciler.cli.commands.install", "write what a site needs to run its agent"),
     Command(
         "status",
         "reconciler.cli.commands.status",

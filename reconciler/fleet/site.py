@@ -9,7 +9,17 @@ from typing import Any
 from reconciler.model.duration import parse_duration
 from reconciler.model.location import Location
 from reconciler.model.quantity import parse_quantity
-from reconciler.model.site import Budgets, Link, Node, Site, SyncSettings, Taint, Target, TargetType
+from reconciler.model.site import (
+    Budgets,
+    DriftRule,
+    Link,
+    Node,
+    Site,
+    SyncSettings,
+    Taint,
+    Target,
+    TargetType,
+)
 
 __all__ = ["build_site", "merge"]
 
@@ -113,4 +123,15 @@ def _sync(sync: Mapping[str, Any]) -> SyncSettings:
         conflicts=sync.get("conflicts", default.conflicts),
         confirm_deletes=tuple(sync.get("confirmDeletes", ())),
         decommission=sync.get("decommission", default.decommission),
+        drift_rules=tuple(
+            DriftRule(
+                kind=rule["kind"],
+                action=rule.get("action", "ignore"),
+                group=rule.get("group"),
+                namespace=rule.get("namespace", ""),
+                name=rule.get("name", ""),
+                fields=tuple(rule.get("fields", ())),
+            )
+            for rule in sync.get("driftRules", ())
+        ),
     )

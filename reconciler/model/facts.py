@@ -47,3 +47,13 @@ class LiveFacts:
     nodes: tuple[LiveNode, ...] | None
     runtime_classes: frozenset[str] | None
     storage_classes: frozenset[str] | None
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """What the agent may not read, so that it cannot be compared."""
+        parts = (
+            ("nodes", self.nodes),
+            ("runtime classes", self.runtime_classes),
+            ("storage classes", self.storage_classes),
+        )
+        return tuple(name for name, value in parts if value is None)

@@ -16,6 +16,7 @@ from reconciler.model.location import Location
 
 __all__ = [
     "Budgets",
+    "DriftRule",
     "Link",
     "Node",
     "Site",
@@ -109,6 +110,27 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class DriftRule:
+    """What happens to changes that others make to some objects, or to some fields of them.
+
+    Attributes:
+        kind: The objects' kind.
+        action: `correct`, `report` or `ignore`; `ignore` where fields are named.
+        group: Their API group, or None for any.
+        namespace: Their namespace, or "" for any.
+        name: Their name, or "" for any.
+        fields: JSON pointers of fields that are left to whoever sets them; empty for the whole object.
+    """
+
+    kind: str
+    action: str = "ignore"
+    group: str | None = None
+    namespace: str = ""
+    name: str = ""
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SyncSettings:
     """How a site is synced.
 
@@ -122,6 +144,7 @@ class SyncSettings:
         conflicts: `force` or `report`.
         confirm_deletes: `Kind/namespace/name` entries that may be deleted although the guard holds them.
         decommission: Whether everything at the site is to be removed.
+        drift_rules: Exceptions from `drift`; the first that names an object decides.
     """
 
     interval: float = 60.0
@@ -133,6 +156,7 @@ class SyncSettings:
     conflicts: str = "force"
     confirm_deletes: tuple[str, ...] = ()
     decommission: bool = False
+    drift_rules: tuple[DriftRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

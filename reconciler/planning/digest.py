@@ -15,7 +15,7 @@ from typing import Any
 from reconciler.model.resource import Manifest
 from reconciler.planning.applyset import FIELD_MANAGER
 
-__all__ = ["fields_digest", "manifest_digest", "same_object"]
+__all__ = ["fields_digest", "last_writer", "manifest_digest", "same_object"]
 
 
 def _digest(value: Any) -> str:
@@ -46,6 +46,21 @@ def _ours(live: Manifest) -> dict[str, Any]:
         ):
             return dict(entry)
     return {}
+
+
+def last_writer(live: Manifest) -> str:
+    """Return the field manager, other than us, that wrote to an object last, or "" where there is none.
+
+    Who only writes status is left out.
+    """
+    others = [
+        entry
+        for entry in (live.get("metadata") or {}).get("managedFields") or ()
+        if not str(entry.get("manager") or "").startswith(FIELD_MANAGER) and not entry.get("subresource")
+    ]
+    if not others:
+        return ""
+    return str(max(others, key=lambda entry: str(entry.get("time") or "")).get("manager") or "")
 
 
 def same_object(live: Manifest, result: Manifest) -> bool:

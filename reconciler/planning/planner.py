@@ -11,7 +11,8 @@ from reconciler.model.resource import Manifest, Resource, ResourceId
 from reconciler.model.site import SyncSettings
 from reconciler.planning import conventions
 from reconciler.planning.applyset import applyset_id, part_of, with_label
-from reconciler.planning.digest import fields_digest, manifest_digest
+from reconciler.planning.digest import fields_digest, last_writer, manifest_digest
+from reconciler.planning.drift_rules import drift_action, leave_to_others
 from reconciler.planning.guard import guard
 from reconciler.planning.normal import normal
 from reconciler.planning.ordering import Order, kind_rank, order
@@ -35,6 +36,7 @@ def plan(
     former_sites: Collection[str] = (),
     own: Collection[ResourceId] = (),
     rollback: bool = False,
+    resting: Collection[ResourceId] = (),
 ) -> Plan:
     """Return what a sync would do.
 
@@ -51,6 +53,7 @@ def plan(
         own: Objects that the agent itself consists of: applied last, never deleted.
         rollback: Whether `desired` is what was good before a revision that failed. Then nothing holds the way
             back: what belongs to somebody else by now, and what the guard would hold, is left as it is.
+        resting: Objects over which there is a fight, and whose drift is not corrected for now.
 
     Returns:
         The plan. What is wrong with the set or must not happen by mistake stands in its `holds`.
@@ -61,8 +64,9 @@ def plan(
     scopes = {**defined_scopes(wanted), **observed.scopes}
     resources = [with_label(scoped(normal(resource), scopes), owner) for resource in wanted]
     resources = left_to_scalers(resources, observed.objects)
-    holds = _malformed(resources)
-    rules = Rules(policy, ours, frozenset(own), rollback=rollback)
+    resources, holds = leave_to_others(resources, observed.objects, policy.drift_rules)
+    holds.extend(_malformed(resources))
+    rules = Rules(policy, ours, frozenset(own), rollback=rollback, resting=frozenset(resting))
     known = _known(observed, inventory, ours)
     by_id = {resource.id: resource for resource in resources}
     ordered = order(tuple(by_id.values()))
@@ -161,7 +165,7 @@ def _change(
     elif part_of(live) not in rules.ours and entry is None:
         action, reason = Action.UPDATE, "was there before and belonged to nobody"
     else:
-        action, reason = _difference(resource.manifest, live, entry, rules.policy)
+        action, reason = _difference(resource, live, entry, rules)
     change = Change(
         id_, action, resource, reason=reason, wave=wave, live=live, force=force, recreate=recreate
     )
@@ -169,9 +173,10 @@ def _change(
 
 
 def _difference(
-    manifest: Manifest, live: Manifest, entry: InventoryEntry | None, policy: SyncSettings
+    resource: Resource, live: Manifest, entry: InventoryEntry | None, rules: Rules
 ) -> tuple[Action, str]:
     """Return whether an object of ours needs a write, and why."""
+    manifest = resource.manifest
     if (live.get("metadata") or {}).get("deletionTimestamp"):
         return Action.UPDATE, "being deleted: made anew when it is gone"
     if not (live.get("metadata") or {}).get("managedFields"):
@@ -181,13 +186,17 @@ def _difference(
         return Action.UPDATE, ""
     if entry.fields == fields_digest(live):
         return Action.UNCHANGED, ""
-    match conventions.drift(manifest, policy.drift):
+    who = last_writer(live) or "somebody else"
+    if resource.id in rules.resting:
+        return Action.SKIP, f"drifted: {who} changes it again and again, so it rests for a while"
+    default = drift_action(resource.id, rules.policy.drift_rules, rules.policy.drift)
+    match conventions.drift(manifest, default):
         case "ignore":
             return Action.UNCHANGED, ""
         case "report":
-            return Action.SKIP, "drifted: somebody else changed fields of it, and spec.sync.drift is report"
+            return Action.SKIP, f"drifted: {who} changed fields of it, and drift is only reported"
         case _:
-            return Action.UPDATE, "drifted: somebody else changed fields of it"
+            return Action.UPDATE, f"drifted: {who} changed fields of it"
 
 
 def _staged(changes: Mapping[ResourceId, Change], ordered: Order) -> dict[ResourceId, Change]:

@@ -29,12 +29,14 @@ class Rules:
         ours: Ids of the sets that are this site's.
         own: The agent's own objects.
         rollback: Whether this is the way back to what was good.
+        resting: Objects over which there is a fight.
     """
 
     policy: SyncSettings
     ours: frozenset[str]
     own: frozenset[ResourceId]
     rollback: bool = False
+    resting: frozenset[ResourceId] = frozenset()
 
 
 def deletions(

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from reconciler.model.facts import LiveFacts
+from reconciler.model.plan import Inventory
+from reconciler.model.resource import ResourceId
 
-__all__ = ["Presence", "Wishes"]
+__all__ = ["MemberWatch", "Presence", "Wishes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,29 @@ class Wishes:
     suspended: bool = False
     requested_at: str = ""
     generation: int = 0
+
+
+class MemberWatch(Protocol):
+    """Watches the objects of an inventory. `update` and `drifted` are called by one thread."""
+
+    def update(self, inventory: Inventory) -> None:
+        """Watch the kinds of an inventory, and no others.
+
+        Raises:
+            TargetError: It cannot be begun.
+        """
+
+    def drifted(self, inventory: Inventory) -> frozenset[ResourceId]:
+        """Return the objects that are not what was applied last; costs no request."""
+
+    def covers(self, inventory: Inventory) -> bool:
+        """Tell whether every object of an inventory is watched now."""
+
+    def take_lively(self) -> bool:
+        """Tell whether the state of a workload has changed since this was last asked."""
+
+    def stop(self) -> None:
+        """End all watches."""
 
 
 class Presence(Protocol):
@@ -64,6 +89,20 @@ class Presence(Protocol):
             TargetError: It cannot be asked.
         """
 
+    def keep_good(self, content: bytes) -> bool:
+        """Store the last good revision for the loss of the agent's disk, and tell whether it fits.
+
+        Raises:
+            TargetError: It cannot be written.
+        """
+
+    def recall_good(self) -> bytes | None:
+        """Return the stored revision, or None.
+
+        Raises:
+            TargetError: It cannot be read.
+        """
+
     def answers(self) -> Mapping[tuple[str, int], int]:
         """Return how many answers there were from the cluster, by method and HTTP status."""
 
@@ -76,6 +115,9 @@ class Presence(Protocol):
 
     def give_up(self, holder: str) -> None:
         """Release the lease, so that the next agent need not wait."""
+
+    def watch_members(self, changed: Callable[[], None], refused: Callable[[str], None]) -> MemberWatch:
+        """Return a watch of what was applied, which follows nothing yet; callbacks come from threads."""
 
     def follow_wishes(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call `changed` from another thread whenever the site's object changes; return what ends it."""

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from reconciler import __version__
 from reconciler.agent import worker
@@ -15,8 +16,15 @@ from reconciler.agent.assessment import Allowed, Assessment, Held, Reason, Refus
 from reconciler.agent.revision import Digests, SiteRevision
 from reconciler.documents.tree import EntryType, FileTree
 from reconciler.model.resource import Resource
-from reconciler.model.site import SyncSettings, Target
+from reconciler.model.site import DriftRule, SyncSettings, Target
 from reconciler.ports.source import Revision
+
+
+def _settings(sync: dict[str, Any]) -> SyncSettings:
+    rules = tuple(
+        DriftRule(**{**rule, "fields": tuple(rule.get("fields", ()))}) for rule in sync.pop("drift_rules", ())
+    )
+    return SyncSettings(**sync, drift_rules=rules)
 
 
 def judge(tree: FileTree, revision: Revision, site: str) -> Assessment:
@@ -38,7 +46,7 @@ def judge(tree: FileTree, revision: Revision, site: str) -> Assessment:
             subject=revision.subject,
             site=site,
             platform="k3s",
-            sync=SyncSettings(**facts.get("sync", {})),
+            sync=_settings(facts.get("sync", {})),
             target=Target(),
             resources=tuple(Resource(manifest) for manifest in objects),
             digests=Digests("sha256:i", "sha256:r", "sha256:v"),

@@ -69,6 +69,7 @@ class Rig:
     def __init__(self, folder: Path, *, site: str = SITE) -> None:
         self.folder = folder
         self.site = site
+        folder.mkdir(exist_ok=True)
         self.repository = Repository(folder / "fleet", site)
         self.state = folder / "state"
         self.manifests = folder / "manifests"

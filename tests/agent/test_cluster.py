@@ -38,6 +38,19 @@ class Bench(Rig):
         values.pop("kube-root-ca.crt", None)
         return values
 
+    def uids(self) -> dict[str, str]:
+        answer = self.cluster.request("GET", f"/api/v1/namespaces/{self.namespace}/configmaps")
+        return {item["metadata"]["name"]: item["metadata"]["uid"] for item in answer["items"]}
+
+    def change(self, name: str, value: str, *, manager: str = "kubectl-edit") -> None:
+        self.cluster.request(
+            "PATCH",
+            f"/api/v1/namespaces/{self.namespace}/configmaps/{name}",
+            {"data": {"value": value}},
+            query={"fieldManager": manager},
+            content_type="application/merge-patch+json",
+        )
+
     def site_object(self) -> dict[str, Any]:
         path = f"/apis/wayside.dev/v1alpha1/namespaces/wayside-system/sites/{self.site}"
         answer: dict[str, Any] = self.cluster.request("GET", path)
@@ -190,3 +203,86 @@ def test_an_agent_that_is_gone_leaves_its_lease_to_the_next_one_at_once(
     assert held() == ""
     with pytest.raises(KubectlFailed):
         control_plane.kubectl("-n", "wayside-system", "get", "lease", "wayside-nobody")
+
+
+def test_what_is_applied_is_watched_and_put_right_at_once(bench: Bench) -> None:
+    bench.push({"a": "1", "b": "1"})
+    agent = bench.start("--interval", "3600", target=bench.target)
+    try:
+        eventually(lambda: bench.live() == {"a": "1", "b": "1"}, what="the first sync")
+        # The watch begins beside the first report.
+        eventually(lambda: "Ready" in bench.conditions(), what="the first status")
+        bench.cluster.kubectl("-n", bench.namespace, "delete", "configmap", "a")
+        eventually(lambda: bench.live() == {"a": "1", "b": "1"}, within=15, what="the deleted object")
+        bench.change("b", "bent")
+        eventually(lambda: bench.live()["b"] == "1", within=15, what="the changed object")
+        eventually(lambda: bench.types().count("drift.corrected") >= 1, what="the report")
+        # What is not ours is left alone.
+        bench.cluster.kubectl("-n", bench.namespace, "label", "configmap", "b", "extra=1")
+    finally:
+        assert stop(agent) == 0
+    live = bench.cluster.request("GET", f"/api/v1/namespaces/{bench.namespace}/configmaps/b")
+    assert live["metadata"]["labels"]["extra"] == "1"
+
+
+def test_a_fight_over_an_object_is_damped_and_the_other_one_is_named(bench: Bench) -> None:
+    bench.push({"a": "1", "b": "1"})
+    agent = bench.start("--interval", "3600", target=bench.target)
+    try:
+        eventually(lambda: "sync.applied" in bench.types(), what="the first sync")
+        eventually(lambda: "Ready" in bench.conditions(), what="the first status")
+        for turn in range(3):
+            bench.change("a", f"bent-{turn}", manager="rival")
+            eventually(lambda: bench.live()["a"] == "1", within=15, what=f"correction {turn}")
+        eventually(lambda: "drift contested" in bench.told(), what="the end of patience")
+        bench.change("a", "for a while", manager="rival")
+        bench.change("b", "bent", manager="somebody-else")
+        eventually(lambda: bench.live()["b"] == "1", within=15, what="the peaceful object")
+        assert bench.live()["a"] == "for a while"
+        eventually(lambda: "drift.contested" in bench.types(), what="the report")
+        contested = next(event for event in bench.events() if "drift.contested" in event["type"])
+        assert contested["data"]["by"] == "rival"
+        eventually(lambda: "contest" in bench.site_object()["status"]["faults"], what="the status")
+        fault = bench.site_object()["status"]["faults"]["contest"]
+        assert f"ConfigMap/{bench.namespace}/a: rival changes it again and again" in fault["message"]
+    finally:
+        assert stop(agent) == 0
+
+
+def test_a_field_that_is_left_to_others_stays_theirs_and_the_rest_is_put_right(bench: Bench) -> None:
+    rule = {"kind": "ConfigMap", "fields": ("/data/value",)}
+    bench.push({"a": "1"}, sync={"drift_rules": [rule]})
+    assert bench.once(target=bench.target) == 0, bench.told()
+    assert bench.live() == {"a": "1"}
+    bench.change("a", "theirs", manager="tuner")
+    for _ in range(2):
+        assert bench.once(target=bench.target) == 0, bench.told()
+        assert bench.live() == {"a": "theirs"}
+    bench.cluster.kubectl("-n", bench.namespace, "delete", "configmap", "a")
+    assert bench.once(target=bench.target) == 0
+    assert bench.live() == {"a": "1"}
+
+
+def test_a_lost_state_is_restored_from_the_cluster_while_git_is_away(bench: Bench) -> None:
+    head = bench.push({"a": "1", "b": "1"})
+    assert bench.once(target=bench.target) == 0, bench.told()
+    for path in bench.state.glob("state.db*"):
+        path.unlink()
+    bench.repository.path.rename(bench.folder / "elsewhere")
+    bench.cluster.kubectl("-n", bench.namespace, "delete", "configmap", "a")
+    assert bench.once(target=bench.target) == 2
+    assert bench.live() == {"a": "1", "b": "1"}
+    assert bench.status().applied == head
+    epochs = {event["epoch"] for event in bench.events()}
+    assert len(epochs) == 2
+
+
+def test_a_renamed_site_takes_its_objects_along(bench: Bench, tmp_path: Path) -> None:
+    bench.push({"a": "1", "b": "1"})
+    assert bench.once(target=bench.target) == 0, bench.told()
+    before = bench.uids()
+    renamed = Bench(tmp_path / "renamed", bench.cluster, bench.namespace)
+    renamed.push({"a": "1", "b": "2"}, former=[bench.site])
+    assert renamed.once(target=bench.target) == 0, renamed.told()
+    assert renamed.live() == {"a": "1", "b": "2"}
+    assert renamed.uids() == before

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.planning.difference import field_changes
@@ -47,6 +47,7 @@ def test_what_differs_is_told(before: Any, after: Any, expected: Any) -> None:
 VALUES = st.dictionaries(st.text(max_size=5), st.text(min_size=8, max_size=20), max_size=4)
 
 
+@settings(deadline=None)
 @given(VALUES, VALUES)
 def test_no_value_of_a_secret_is_shown(before: dict[str, str], after: dict[str, str]) -> None:
     def secret(values: dict[str, str]) -> dict[str, Any]:

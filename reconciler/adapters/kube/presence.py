@@ -9,15 +9,17 @@ from typing import Any
 
 from reconciler import __version__
 from reconciler.adapters.kube.client import KubeClient
-from reconciler.adapters.kube.discovery import ApiKind
+from reconciler.adapters.kube.discovery import ApiKind, Discovery
 from reconciler.adapters.kube.following import Collection, Follower
+from reconciler.adapters.kube.good_secret import GoodSecret
 from reconciler.adapters.kube.lease import SiteLease
 from reconciler.adapters.kube.live_facts import read_facts
+from reconciler.adapters.kube.member_watch import MemberWatch
 from reconciler.adapters.kube.site_crd import SITE_VERSION
 from reconciler.adapters.kube.site_object import SiteObject
 from reconciler.errors import TargetRefused
 from reconciler.model.facts import LiveFacts
-from reconciler.planning.applyset import SITE_GROUP, SITE_KIND
+from reconciler.planning.applyset import SITE_GROUP, SITE_KIND, applyset_id
 from reconciler.ports.presence import Wishes
 
 __all__ = ["KubePresence"]
@@ -35,16 +37,26 @@ class KubePresence:
 
     Args:
         client: How to ask.
+        discovery: Knows the kinds.
         site_object: The site's object, shared with the target, so that nothing is written twice.
         site: The site's name.
         namespace: The agent's namespace.
     """
 
-    def __init__(self, client: KubeClient, site_object: SiteObject, site: str, namespace: str) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        discovery: Discovery,
+        site_object: SiteObject,
+        site: str,
+        namespace: str,
+    ) -> None:
         self._client = client
+        self._discovery = discovery
         self._object = site_object
         self._site = site
         self._namespace = namespace
+        self._good = GoodSecret(client, f"wayside-good-{site}", namespace)
         self._lease = SiteLease(client, f"wayside-{site}", namespace)
 
     def wishes(self) -> Wishes:
@@ -103,6 +115,14 @@ class KubePresence:
         """Ask the cluster what it is."""
         return read_facts(self._client)
 
+    def keep_good(self, content: bytes) -> bool:
+        """Store the last good revision in a Secret, and tell whether it fits."""
+        return self._good.keep(content)
+
+    def recall_good(self) -> bytes | None:
+        """Return the revision that the Secret holds."""
+        return self._good.recall()
+
     def answers(self) -> Mapping[tuple[str, int], int]:
         """Return how many answers there were, by method and HTTP status."""
         return dict(self._client.answers)
@@ -120,6 +140,16 @@ class KubePresence:
     def give_up(self, holder: str) -> None:
         """Release the site's Lease."""
         self._lease.give_up(holder)
+
+    def watch_members(self, changed: Callable[[], None], refused: Callable[[str], None]) -> MemberWatch:
+        """Return a watch of the members of the site's set."""
+        return MemberWatch(
+            self._client,
+            self._discovery,
+            applyset_id(self._site, self._namespace),
+            changed=changed,
+            refused=refused,
+        )
 
     def follow_wishes(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Watch the `Site` object; its own status is not a wish, so only annotations count."""

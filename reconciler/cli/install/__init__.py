@@ -1,0 +1,1 @@
+"""What a site's agent needs at its site: manifests, rights, trust and credentials."""
