@@ -84,6 +84,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder with known_hosts and ca.crt for git, hub-ca.crt for the hub",
     )
     parser.add_argument(
+        "--require-signed-images",
+        action="store_true",
+        help="refuse what has an image that no signer of the fleet has signed, whatever fleet.yaml says",
+    )
+    parser.add_argument(
+        "--image-key",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="a public key of this installation: one of them must have signed every image; repeatable",
+    )
+    parser.add_argument(
         "--listen",
         default="",
         metavar="[HOST]:PORT",
@@ -138,6 +151,8 @@ def settings_of(args: argparse.Namespace) -> AgentSettings:
         git_timeout=args.git_timeout,
         worker_timeout=max(300.0, args.git_timeout * 3),
         allow_rewind=args.allow_rewind,
+        signed_images=args.require_signed_images,
+        image_keys=tuple(_read_key(path) for path in args.image_key),
         json_logs=args.log_format == "json",
         sink_token_file=args.sink_token_file or _within(args.credentials, "hub-token"),
         sink_ca_file=args.sink_ca_file or _within(args.trust, "hub-ca.crt"),
@@ -152,6 +167,21 @@ def _within(folder: Path | None, name: str) -> str:
     """Return the path of a file in a folder, or "" where it is not there."""
     path = None if folder is None else folder / name
     return str(path.absolute()) if path is not None and path.is_file() else ""
+
+
+def _read_key(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as err:
+        why = err.strerror if isinstance(err, OSError) else "it is not PEM"
+        raise UsageError(f"expected a public key in {path}: {why}", code="bad-key") from err
+    if "-----BEGIN PUBLIC KEY-----" not in text:
+        raise UsageError(
+            f"expected a public key in PEM in {path}, found something else",
+            code="bad-key",
+            hint="for example what `cosign public-key --key release.key` prints",
+        )
+    return text
 
 
 def _seconds(text: str) -> float:

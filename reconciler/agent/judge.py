@@ -11,6 +11,7 @@ from reconciler.agent.version import satisfies
 from reconciler.documents.tree import FileTree
 from reconciler.fleet.loading import load_fleet
 from reconciler.model.finding import Finding, Severity
+from reconciler.model.trust import SignatureDemand
 from reconciler.pipeline.evaluate import evaluate_site
 from reconciler.pipeline.rulebook import Rulebook
 from reconciler.ports.source import Revision
@@ -22,8 +23,22 @@ __all__ = ["judge_site"]
 _MOST_REASONS = 50
 
 
-def judge_site(tree: FileTree, revision: Revision, site_name: str) -> Assessment:
+def judge_site(
+    tree: FileTree,
+    revision: Revision,
+    site_name: str,
+    *,
+    signed_images: bool = False,
+    image_keys: Collection[str] = (),
+) -> Assessment:
     """Render and judge one site.
+
+    Args:
+        tree: The files of the revision.
+        revision: The revision.
+        site_name: The site.
+        signed_images: Whether every image must be signed, whatever the fleet says of it.
+        image_keys: Public keys in PEM that came with the installation: one must have signed every image.
 
     Raises:
         SourceError: A file of the revision cannot be read.
@@ -56,7 +71,8 @@ def judge_site(tree: FileTree, revision: Revision, site_name: str) -> Assessment
     own = [finding for finding in load.findings if _concerns(finding, site_name, elsewhere)]
     if own:
         return _refused(revision, "invalid", own)
-    rulebook = Rulebook.compile(fleet=load.fleet, tree=tree, engine=default_engine())
+    demand = SignatureDemand(signed_images or bool(image_keys), tuple(image_keys))
+    rulebook = Rulebook.compile(fleet=load.fleet, tree=tree, engine=default_engine(), signatures=demand)
     evaluation = evaluate_site(
         site=site,
         tree=tree,

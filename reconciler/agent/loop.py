@@ -349,6 +349,8 @@ class Agent:
                 git_timeout=settings.git_timeout,
                 credentials=str(settings.credentials or ""),
                 trust=str(settings.trust or ""),
+                signed_images=settings.signed_images,
+                image_keys=settings.image_keys,
             ),
             timeout=settings.worker_timeout,
             stop=self._stop,
@@ -421,6 +423,8 @@ class Agent:
             return
         if self._settings.interval is None:
             self._interval = revision.sync.interval
+        if self._settings.signed_images or self._settings.image_keys:
+            return  # what was applied may have been judged without this demand
         # Another version may render or judge otherwise, so it looks again.
         if attempt.phase == "rolledback" or (
             attempt.phase == "applied" and attempt.commit == good.commit and revision.wayside == __version__

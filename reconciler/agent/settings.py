@@ -31,6 +31,8 @@ class AgentSettings:
         git_timeout: Seconds for one git command.
         worker_timeout: Seconds for fetching, rendering and judging together.
         allow_rewind: Whether a revision that does not come after the applied one is taken.
+        signed_images: Whether every image must be signed, whatever the fleet says.
+        image_keys: Public keys in PEM, of which one must have signed every image.
         json_logs: Whether logs are JSON lines.
         sink_token_file: A file with the hub's bearer token, read anew for each batch.
         sink_ca_file: A file with the certificates that vouch for the hub; "" for the system's.
@@ -54,6 +56,8 @@ class AgentSettings:
     git_timeout: float = 120.0
     worker_timeout: float = 300.0
     allow_rewind: bool = False
+    signed_images: bool = False
+    image_keys: Sequence[str] = ()
     json_logs: bool = False
     sink_token_file: str = ""
     sink_ca_file: str = ""

@@ -12,9 +12,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -44,6 +45,8 @@ class Request:
         git_timeout: Seconds for one git command.
         credentials: A folder with credentials for git, or "".
         trust: A folder with whom git believes, or "".
+        signed_images: Whether every image must be signed, whatever the fleet says.
+        image_keys: Public keys in PEM, of which one must have signed every image.
     """
 
     url: str
@@ -56,6 +59,8 @@ class Request:
     git_timeout: float = 120.0
     credentials: str = ""
     trust: str = ""
+    signed_images: bool = False
+    image_keys: Sequence[str] = ()
 
 
 #: Judges one site at one revision.
@@ -94,20 +99,20 @@ def assess(request: Request, judge: Judge | None = None) -> Assessment:
                 " which is applied here",
                 "push a commit that comes after it, or start the agent with --allow-rewind",
             )
-        return _judge(source, revision, request.site, judge)
+        return _judge(source, revision, request, judge)
     except SourceError as err:
         return Unavailable(err.code, err.message, err.hint, commit)
 
 
-def _judge(source: GitSource, revision: Revision, site: str, judge: Judge | None) -> Assessment:
+def _judge(source: GitSource, revision: Revision, request: Request, judge: Judge | None) -> Assessment:
     """Judge a revision; where that does not go well, make sure that the clone is not to blame."""
     if judge is None:
         from reconciler.agent.judge import judge_site
 
-        judge = judge_site
+        judge = partial(judge_site, signed_images=request.signed_images, image_keys=tuple(request.image_keys))
     try:
         with source.tree(revision.commit) as tree:
-            answer = judge(tree, revision, site)
+            answer = judge(tree, revision, request.site)
         trouble: SourceError | None = None
         if not isinstance(answer, Refused | Held):
             return answer
@@ -119,7 +124,7 @@ def _judge(source: GitSource, revision: Revision, site: str, judge: Judge | None
         return answer
     source.clone_again()
     with source.tree(revision.commit) as tree:
-        return judge(tree, revision, site)
+        return judge(tree, revision, request.site)
 
 
 def _end_with_the_agent() -> None:

@@ -19,7 +19,16 @@ from reconciler.model.digest import digest_bytes, digest_value
 from reconciler.model.image import ImageReference
 from reconciler.model.lock import LockedImage
 from reconciler.model.site import Site
-from reconciler.model.trust import Attestation, ImageTrust, Signer, Trust, TrustEntry, TrustJudge
+from reconciler.model.trust import (
+    Attestation,
+    ImageTrust,
+    SignatureDemand,
+    Signer,
+    SigningKey,
+    Trust,
+    TrustEntry,
+    TrustJudge,
+)
 
 if TYPE_CHECKING:
     from reconciler.images.signatures.claim import Claim
@@ -30,7 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TrustBook"]
 
-_NOTHING = ImageTrust()
+#: The signer that a site's own installation brings; no signer of a fleet can have this name.
+INSTALLATION = "this site's installation"
+_NO_DEMAND = SignatureDemand()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +66,20 @@ class TrustBook:
     Args:
         trust: Whose signatures count.
         evidence: Of the revision.
-        required: Whether an image that no entry of the fleet is about must be signed as well, and no entry
-            may say that none is needed: a site's installation can demand that.
+        demand: What a site's installation demands: that an image that no entry of the fleet is about is
+            signed as well, that no entry may say that none is needed, and that keys of its own have signed.
     """
 
-    def __init__(self, trust: Trust, evidence: Evidence, *, required: bool = False) -> None:
+    def __init__(self, trust: Trust, evidence: Evidence, *, demand: SignatureDemand = _NO_DEMAND) -> None:
+        if demand.keys:
+            keys = tuple(
+                SigningKey(f"the installation's key {number}", pem.encode())
+                for number, pem in enumerate(demand.keys, start=1)
+            )
+            trust = replace(trust, signers={**trust.signers, INSTALLATION: Signer(INSTALLATION, keys)})
         self._trust = trust
         self._evidence = evidence
-        self._required = required
+        self._required = demand.required or bool(demand.keys)
         self._memo = _Memo()
         self._judges: dict[tuple[tuple[int, ...], datetime.datetime], TrustJudge] = {}
 
@@ -198,8 +215,13 @@ class _SiteTrust:
                     signed[name] = signed.get(name, False) or binding == "bound"
         lacking = list(_lacking(entry, signed, attestations, problems)) if entry is not None else []
         if entry is None and self._required and not signed:
-            known = ", ".join(self._trust.signers) or "nobody, as fleet.yaml names no signers"
-            lacking.append(f"no entry of spec.trust.images fits it, and it is not signed by {known}")
+            known = " or ".join(self._trust.signers) or "anybody: fleet.yaml names no signers"
+            why = tuple(dict.fromkeys(reason for each in problems.values() for reason in each))
+            lacking.append(
+                f"this site takes signed images only, and it is not signed by {known}{_because(why)}"
+            )
+        elif INSTALLATION in self._trust.signers and INSTALLATION not in signed:
+            lacking.append(f"it is not signed by {INSTALLATION}{_because(problems[INSTALLATION])}")
         return ImageTrust(
             required=entry is not None or self._required,
             signed=not lacking and (entry is not None or bool(signed)),

@@ -17,6 +17,7 @@ __all__ = [
     "AttestationDemand",
     "CertificateOwner",
     "ImageTrust",
+    "SignatureDemand",
     "Signer",
     "SigningKey",
     "Trust",
@@ -124,6 +125,19 @@ class Trust:
     trusted_root: bytes | None = None
     signers: Mapping[str, Signer] = field(default_factory=lambda: MappingProxyType({}))
     entries: tuple[TrustEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureDemand:
+    """What a site's installation demands of images, whatever the fleet says.
+
+    Attributes:
+        required: Whether every image must be signed by some signer, of the fleet or of `keys`.
+        keys: Public keys in PEM, of which one must have signed every image.
+    """
+
+    required: bool = False
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from reconciler.model.finding import Finding, NotChecked, Severity, Violation
 from reconciler.model.fleet import Fleet, RuleSetting
 from reconciler.model.lock import ImagesLock
 from reconciler.model.resource import Manifest, Resource
+from reconciler.model.trust import SignatureDemand
 from reconciler.model.verdict import Verdict
 from reconciler.pipeline.desired import Desired
 from reconciler.rules.admission.documents import is_admission
@@ -88,7 +89,7 @@ class Rulebook:
         fleet: Fleet,
         tree: FileTree,
         engine: Literal["native", "pure"],
-        signatures_required: bool = False,
+        signatures: SignatureDemand | None = None,
     ) -> Rulebook:
         """Compile the built-in rules and those of the fleet, and read its lock.
 
@@ -96,12 +97,12 @@ class Rulebook:
             fleet: The fleet, whose settings the rules follow.
             tree: The fleet's files.
             engine: CEL engine: `native` or `pure`.
-            signatures_required: Whether every image must be signed, whatever the fleet says of it.
+            signatures: What the site's installation demands of images, whatever the fleet says.
 
         A rule that does not compile is a finding, and fails closed for every site.
         """
         findings: list[Finding] = []
-        if signatures_required:
+        if signatures is not None and signatures.required:
             fleet = _demanding(fleet)
         own = list(policy_documents(tree, fleet.policy_paths, findings))
         lock, blocking = load_lock(tree)
@@ -133,7 +134,7 @@ class Rulebook:
             params=params,
             documents=tuple(own),
             lock=lock,
-            trust=TrustBook(fleet.trust, Evidence(tree), required=signatures_required),
+            trust=TrustBook(fleet.trust, Evidence(tree), demand=signatures or SignatureDemand()),
             findings=(*findings, *blocking),
             blocking=blocking,
         )

@@ -63,6 +63,8 @@ def places(document: Any, way: tuple[str | int, ...] = ()) -> Iterator[tuple[str
 
 def change(document: Json, chance: random.Random) -> None:
     """Change one thing of a document: a value, a bit of one, its place, or whether it is there."""
+    if not document:
+        return
     way = chance.choice(list(places(document)))
     place: Any = document
     for step in way[:-1]:

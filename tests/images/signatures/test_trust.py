@@ -21,6 +21,7 @@ from reconciler.model.trust import (
     AttestationDemand,
     CertificateOwner,
     ImageTrust,
+    SignatureDemand,
     Signer,
     SigningKey,
     Trust,
@@ -85,9 +86,10 @@ def judge(
     at: datetime.datetime = NOW,
     name: str = "site-1",
     required: bool = False,
+    keys: tuple[str, ...] = (),
     reference: str = f"{REPOSITORY}:1@{DIGEST}",
 ) -> ImageTrust:
-    book = TrustBook(trust, store.evidence(), required=required)
+    book = TrustBook(trust, store.evidence(), demand=SignatureDemand(required, keys))
     return book.judge_of(site(name), at).judge(ImageReference.parse(reference), locked(*signatures))
 
 
@@ -330,8 +332,21 @@ def test_a_site_can_demand_signatures_whatever_the_fleet_says() -> None:
     for trust in (Trust(), trusting(key, TrustEntry(match=("quay.io/*",), any_of=("release",))), exempt):
         found = judge(trust, store, required=True)
         assert (found.required, found.signed, found.exempt) == (True, False, "")
-        assert "no entry of spec.trust.images fits it" in found.problems[0]
+        assert "this site takes signed images only" in found.problems[0]
     assert judge(exempt, store, bundled(key, store), required=True).signed
+
+
+def test_the_keys_of_a_site_itself_must_have_signed_whomever_the_fleet_trusts() -> None:
+    fleets, own, store = p256(), p256(), Store()
+    by_fleet, by_own = bundled(fleets, store), bundled(own, store)
+    keys = (pem(p256()).decode(), pem(own).decode())
+    for trust in (Trust(), trusting(fleets)):
+        found = judge(trust, store, by_fleet, keys=keys)
+        assert not found.signed
+        assert "this site's installation" in found.problems[0]
+    assert judge(Trust(), store, by_own, keys=keys).signed
+    assert not judge(trusting(fleets), store, by_own, keys=keys).signed
+    assert judge(trusting(fleets), store, by_own, by_fleet, keys=keys).signed
 
 
 @pytest.mark.parametrize(
