@@ -7,17 +7,19 @@ stays outside of the verdict's digest.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.documents import yaml
 from reconciler.documents.tree import EntryType, FileTree, walk
+from reconciler.documents.yaml import Document
 from reconciler.errors import DocumentError
 from reconciler.model.finding import Finding, NotChecked, Severity, Violation
 from reconciler.model.fleet import Fleet
 from reconciler.model.location import Location
 from reconciler.model.resource import Manifest, Resource
 from reconciler.model.site import Site
+from reconciler.rules.types.catalogue import LAST_MINOR
 from reconciler.rules.types.schemaset import SchemaSet
 
 __all__ = ["SchemaBook"]
@@ -47,7 +49,7 @@ class SchemaBook:
             fleet: The fleet, which says where they are.
             tree: Its files.
         """
-        definitions: list[Manifest] = []
+        documents: list[Document] = []
         json_schemas: dict[str, Any] = {}
         findings: list[Finding] = []
         for path in _files(tree, fleet.schema_paths):
@@ -55,8 +57,8 @@ class SchemaBook:
                 if path.endswith(".json"):
                     json_schemas[path] = json.loads(tree.read(path))
                 elif path.endswith((".yaml", ".yml")):
-                    definitions += (
-                        document.value
+                    documents += (
+                        document
                         for document in yaml.load(tree.read(path), path)
                         if isinstance(document.value, dict) and document.value.get("kind") == _CRD
                     )
@@ -67,7 +69,14 @@ class SchemaBook:
             except ValueError as err:
                 at = Location(path, getattr(err, "lineno", 1), getattr(err, "colno", 1))
                 findings.append(Finding(_RULE, Severity.ERROR, f"expected JSON: {err}", at))
-        book = cls(definitions=definitions, json_schemas=json_schemas)
+            except RecursionError:
+                findings.append(
+                    Finding(_RULE, Severity.ERROR, "nested too deeply to be read", Location(path))
+                )
+        book = cls(definitions=[document.value for document in documents], json_schemas=json_schemas)
+        # What the oldest server of the fleet takes, the others take too.
+        oldest = min((site.kubernetes_version for site in fleet.sites.values()), default=(1, LAST_MINOR))
+        findings += _definition_findings(documents, oldest, tree)
         findings += SchemaSet.load((1, 0), (), json_schemas).findings
         book.findings = tuple(findings)
         return book
@@ -132,6 +141,29 @@ class SchemaBook:
             )
             found = self._sets[key] = (schemas, rendered)
         return found[0]
+
+
+def _definition_findings(
+    documents: Sequence[Document], version: tuple[int, int], tree: FileTree
+) -> Iterator[Finding]:
+    """Yield what a server would refuse in the definitions of schema files, each on its line."""
+    if not documents:
+        return
+    schemas = SchemaSet.load(version, [document.value for document in documents])
+    for document in documents:
+        answer = schemas.check(Resource(document.value))
+        for violation in answer if isinstance(answer, tuple) else ():
+            data = tree.read(document.path)
+            at = yaml.locate(data, document.path, violation.field_path, index=document.index)
+            yield Finding(
+                _RULE,
+                violation.severity,
+                violation.message,
+                at,
+                violation.hint,
+                resource=violation.resource,
+                field_path=violation.field_path,
+            )
 
 
 def _files(tree: FileTree, paths: Sequence[str]) -> list[str]:

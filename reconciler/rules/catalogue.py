@@ -13,6 +13,7 @@ __all__ = ["CHECKS", "pages"]
 CHECKS: Mapping[str, str] = MappingProxyType(
     {
         "admission-policy": "A ValidatingAdmissionPolicy or its binding is not valid.",
+        "admission-request": "An object is none that admission policies can be asked about.",
         "facts": "A manifest has an amount or a size that cannot be counted, or that the API server refuses.",
         "fleet-schema": "`fleet.yaml` has a field or value that a Fleet does not have.",
         "image-reference": "An image's name cannot be read (`images lock`).",

@@ -52,6 +52,12 @@ _KEPT = frozenset(
 )
 _MAX_EXPRESSION = 1 << 20
 _ROOT = "variables"
+_UNDECLARED: Mapping[str, str] = MappingProxyType(
+    {
+        "params": "a policy has parameters where spec.paramKind says of which kind they are",
+        _ROOT: "the policy has no spec.variables, and a match condition never sees any",
+    }
+)
 _UNDEFINED = re.compile(r"undefined field '([^']+)'")
 
 
@@ -250,6 +256,9 @@ class _Compiler:
 
     def _hint(self, message: str, text: str) -> str:
         """Say what to do about a variable that is not there."""
+        for name, hint in _UNDECLARED.items():
+            if message.startswith(f"undeclared reference to '{name}'"):
+                return hint
         match = _UNDEFINED.search(message)
         if match is None or not re.search(rf"\b{_ROOT}\s*\.\s*{re.escape(match[1])}\b", text):
             return ""

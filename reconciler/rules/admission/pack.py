@@ -22,6 +22,7 @@ from reconciler.rules.admission.policy import KUBERNETES, AdmissionPolicy
 from reconciler.rules.admission.request import AdmissionRequest
 from reconciler.rules.admission.review import Review
 from reconciler.rules.admission.sharing import Answer, Answers, Needs, ObjectKey, object_key
+from reconciler.rules.admission.values import NotJson
 from reconciler.rules.cel import default_engine
 
 __all__ = ["AdmissionPack", "PackReview"]
@@ -262,7 +263,8 @@ class _Surroundings:
         try:
             request = self._request(subject, new, old)
         except RuleError as err:
-            refused = Violation("admission-request", Severity.ERROR, err.message, err.hint, subject)
+            field = err.field if isinstance(err, NotJson) else ()
+            refused = Violation("admission-request", Severity.ERROR, err.message, err.hint, subject, field)
             return Answer(((-1, refused),))
         violations: list[tuple[int, Violation]] = []
         not_checked: dict[NotChecked, None] = {}

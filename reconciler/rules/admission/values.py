@@ -13,12 +13,25 @@ from typing import Any
 from reconciler.errors import RuleError
 from reconciler.model.fieldpath import FieldPath, format_field_path
 
-__all__ = ["MAX_DEPTH", "require_json"]
+__all__ = ["MAX_DEPTH", "NotJson", "require_json"]
 
 #: Collections inside each other. A CRD's schema reaches about 60.
 MAX_DEPTH = 500
 _INT64 = 2**63
 _UINT64 = 2**64
+
+
+class NotJson(RuleError):
+    """A value is none that JSON can hold.
+
+    Args:
+        message: What was found, and where.
+        field: Where it stands.
+    """
+
+    def __init__(self, message: str, field: FieldPath) -> None:
+        super().__init__(message, code="admission-object", hint="an API server would not take it either")
+        self.field = field
 
 
 def require_json(value: Any, name: str) -> None:
@@ -29,7 +42,7 @@ def require_json(value: Any, name: str) -> None:
         name: What to call it.
 
     Raises:
-        RuleError: It is not; says where and why.
+        NotJson: It is not; says where and why.
     """
     if _sound(value):
         return
@@ -37,10 +50,9 @@ def require_json(value: Any, name: str) -> None:
         fault = _fault(item) or (f"more than {MAX_DEPTH} levels" if depth > MAX_DEPTH else "")
         if fault:
             shown = format_field_path(path if depth <= MAX_DEPTH else path[:3])
-            raise RuleError(
+            raise NotJson(
                 f"expected {name} to be plain JSON, found {fault}{f' at {shown}' if shown else ''}",
-                code="admission-object",
-                hint="an API server would not take it either",
+                path if depth <= MAX_DEPTH else path[:3],
             )
 
 

@@ -55,7 +55,12 @@ OPTIONAL: frozenset[tuple[str, str]] = frozenset(
 INLINE: frozenset[tuple[str, str]] = frozenset({("core.v1.PodTemplate", "template")})
 
 #: Fields whose values the published schemas enumerate, and that the server does not check.
-UNCHECKED: frozenset[tuple[str, str]] = frozenset()
+UNCHECKED: frozenset[tuple[str, str]] = frozenset(
+    {
+        # In a Pod that has a priority class, admission writes over it before anything is validated.
+        ("core.v1.PodSpec", "preemptionPolicy"),
+    }
+)
 
 #: Fields whose content the server decodes and does not validate.
 #: By the first minor that validates it, 99 for none.
