@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"syscall"
 	"time"
 
 	"github.com/google/cel-go/cel"
@@ -19,6 +20,7 @@ type Work struct {
 type Figures struct {
 	Evaluations int     `json:"evaluations"`
 	Seconds     float64 `json:"seconds"`
+	CPUSeconds  float64 `json:"cpu_seconds"`
 	True        int     `json:"true"`
 }
 
@@ -44,7 +46,7 @@ func bench(in *json.Decoder, out *json.Encoder) error {
 		programs = append(programs, program)
 	}
 	figures := Figures{}
-	began := time.Now()
+	began, before := time.Now(), processorTime()
 	for time.Since(began).Seconds() < work.Seconds {
 		for _, object := range work.Objects {
 			data := map[string]any{"object": object}
@@ -58,5 +60,15 @@ func bench(in *json.Decoder, out *json.Encoder) error {
 		}
 	}
 	figures.Seconds = time.Since(began).Seconds()
+	figures.CPUSeconds = processorTime() - before
 	return out.Encode(figures)
+}
+
+// processorTime returns the seconds of processor time that this process has used.
+func processorTime() float64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1e9
 }
