@@ -1,7 +1,7 @@
 """Keep one comment of a pull request up to date: `comment.py check.md [diff.md]`.
 
-Standard library only, so that it runs with `python -I` and nothing of the checked-out tree is on its path. From
-a fork the token may only read: then nothing is written, and the job's summary has the report.
+Standard library only, so that it runs with `python -I` and nothing of the checked-out tree is on its path.
+From a fork the token may only read: then nothing is written, and the job's summary has the report.
 """
 
 from __future__ import annotations

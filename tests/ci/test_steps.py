@@ -135,19 +135,20 @@ def test_a_fleet_in_a_folder_is_annotated_with_the_paths_of_the_repository(
     assert done[2].returncode == 1
 
 
-TRAPS: dict[str, str] = {
-    name: 'open("FOLDER/wayside-was-here", "w").write("x")\nraise SystemExit(0)\n'
-    for name in (
+TRAP = 'open("FOLDER/wayside-was-here", "w").write("x")\nraise SystemExit(0)\n'
+TRAPS: dict[str, str] = dict.fromkeys(
+    (
+        "argparse.py",
+        "json.py",
         "pip/__init__.py",
         "pip/__main__.py",
         "reconciler/__init__.py",
-        "yaml.py",
         "sitecustomize.py",
-        "json.py",
         "urllib/__init__.py",
-        "argparse.py",
-    )
-}
+        "yaml.py",
+    ),
+    TRAP,
+)
 
 
 def test_nothing_of_a_stranger_s_tree_is_executed(tree: Path, programs: Path, tmp_path: Path) -> None:
