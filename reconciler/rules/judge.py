@@ -250,6 +250,7 @@ class _Scope:
 SITE_WIDE = frozenset(
     {
         "claims",
+        "edgeMarks",
         "fit",
         "fleet",
         "images",

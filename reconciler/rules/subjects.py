@@ -27,6 +27,7 @@ from reconciler.rules.facts.claim import claim_values
 from reconciler.rules.facts.embedded import embeds_containers
 from reconciler.rules.facts.fitting import fit_values
 from reconciler.rules.facts.locked import LockIndex
+from reconciler.rules.facts.mark import edge_marks
 from reconciler.rules.facts.node import NodeFacts, node_facts
 from reconciler.rules.facts.overlap import overlap_values
 from reconciler.rules.facts.plain import as_mapping, dig
@@ -145,6 +146,8 @@ class SiteSubjects:
                 return self._references
             case "claims":
                 return self._claims
+            case "edgeMarks":
+                return self._edge_marks
             case "storageClasses":
                 return self._storage_classes
             case "overlaps":
@@ -179,6 +182,8 @@ class SiteSubjects:
                 return fingerprint(self._references)
             case "claims":
                 return fingerprint(self._claims)
+            case "edgeMarks":
+                return fingerprint(self._edge_marks)
             case "storageClasses":
                 return fingerprint(self._storage_classes)
             case _:
@@ -345,6 +350,10 @@ class SiteSubjects:
     @cached_property
     def _claims(self) -> list[dict[str, Any]]:
         return claim_values(self.resources)
+
+    @cached_property
+    def _edge_marks(self) -> list[dict[str, Any]]:
+        return edge_marks(self.resources, self.workloads)
 
     @cached_property
     def _storage_classes(self) -> list[str] | None:
