@@ -53,6 +53,7 @@ def drain(store: StateStore, sink: Sink) -> tuple[int, int]:
         StateError: The outbox cannot be used.
     """
     batches = events = 0
+    renewed = False
     while True:
         with store.transaction() as tx:
             numbered = tx.outbox.numbered
@@ -62,11 +63,23 @@ def drain(store: StateStore, sink: Sink) -> tuple[int, int]:
         try:
             receipt = sink.deliver(batch)
         except SinkError as err:
+            if err.code == "sequence-conflict" and not renewed:
+                # This disk is a copy, or was restored: what waits is true all the same, under new numbers.
+                renewed = True
+                with store.transaction() as tx:
+                    tx.outbox.renew()
+                continue
             if err.unsent:
                 # Nobody has seen these numbers, so what they stand for may still be coalesced.
                 with store.transaction() as tx:
                     tx.outbox.withdraw(numbered)
             raise
+        if receipt.epoch == batch[0].epoch and receipt.acknowledged < batch[0].sequence - 1 and not renewed:
+            # The sink lost what it had acknowledged, and nobody has it any more: the rest is numbered anew.
+            renewed = True
+            with store.transaction() as tx:
+                tx.outbox.renew()
+            continue
         with store.transaction() as tx:
             tx.outbox.acknowledge(receipt)
             left = tx.outbox.pending(1)
