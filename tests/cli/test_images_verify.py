@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from reconciler.cli.main import main
 from tests.cluster.process import loopback_environment
 from tests.images.signatures.cases import CONTENT, p256
-from tests.images.signatures.service import IDENTITY, ISSUER, Options, PrivateKey, Service, pem
+from tests.images.signatures.service import IDENTITY, ISSUER, Options, PrivateKey, Service, pem, statement
+from tests.images.signatures.stored import Store
 
 OWNER = ["--certificate-identity", IDENTITY, "--certificate-oidc-issuer", ISSUER]
 
@@ -160,3 +161,95 @@ def test_the_wrong_key_is_refused(service: Service, files: Path, capsys: pytest.
     (files / "key.pub").write_bytes(pem(p256()))
     assert verify("--key", "key.pub", "file") == 1
     assert "refused[signature-invalid]" in capsys.readouterr().err
+
+
+@pytest.fixture
+def fleet(files: Path) -> Path:
+    """A fleet with an image that is signed, one that is not, and one that no entry is about."""
+    key, store = p256(), Store()
+    digest = store.add(b'{"manifests": []}')
+    payload = statement({"sha256": digest[7:]}, predicate_type="https://sigstore.dev/cosign/sign/v1")
+    bundle = Service().attest(payload, Options(log="none", key=key), keyless=False)
+    signature = store.bundle(bundle, digest)
+    images = [
+        {"name": name, "tag": "1", "digest": digest, "platforms": [], "signatures": signatures}
+        for name, signatures in (
+            ("ghcr.io/acme/pos", [signature]),
+            ("ghcr.io/acme/till", []),
+            ("quay.io/free", [signature]),
+        )
+    ]
+    trust = {
+        "signers": [{"name": "release", "keys": [{"path": "trust/release.pub"}]}],
+        "images": [
+            {"match": ["ghcr.io/acme/till"], "sites": ["old"], "unsigned": "it is older than the key"},
+            {"match": ["ghcr.io/acme/*"], "anyOf": ["release"]},
+        ],
+    }
+    head = {"apiVersion": "wayside.dev/v1alpha1", "kind": "Fleet", "metadata": {"name": "shops"}}
+    node = {"name": "n", "architecture": "linux/arm64", "allocatable": {"memory": "1Gi"}}
+    site = {"platform": "k3s", "kubernetesVersion": "1.33", "nodes": [node]}
+    documents: dict[str, bytes] = {
+        "fleet.yaml": json.dumps({**head, "spec": {"trust": trust}}).encode(),
+        "images.lock": json.dumps({"images": images}).encode(),
+        "trust/release.pub": pem(key),
+        **{
+            f"sites/{name}/site.yaml": json.dumps(
+                {**head, "kind": "Site", "metadata": {"name": name}, "spec": site}
+            ).encode()
+            for name in ("old", "new")
+        },
+        **store.files,
+    }
+    for path, content in documents.items():
+        (files / path).parent.mkdir(parents=True, exist_ok=True)
+        (files / path).write_bytes(content)
+    return files
+
+
+@pytest.mark.usefixtures("fleet")
+def test_every_image_of_the_lock_is_verified(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["images", "verify"]) == 1
+    shown = capsys.readouterr().out.splitlines()
+    assert shown == [
+        "signed   ghcr.io/acme/pos:1: signed by release (repository: unbound)",
+        "refused  ghcr.io/acme/till:1 at new: it is not signed by release: it has no signature",
+        "free     ghcr.io/acme/till:1 at old: needs no signature: it is older than the key",
+        "free     quay.io/free:1: signed by release (repository: unbound)",
+        "2 that must be signed, 1 refused",
+    ]
+
+
+@pytest.mark.usefixtures("fleet")
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("ghcr.io/acme/pos", 0), ("ghcr.io/acme/pos:1", 0), ("*/pos", 0), ("ghcr.io/acme/till:1", 1)],
+)
+def test_single_images_are_verified_by_their_names(
+    name: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["images", "verify", "--format", "json", name]) == code
+    (first, *_) = json.loads(capsys.readouterr().out)["images"]
+    assert first["signed"] is (code == 0)
+
+
+@pytest.mark.usefixtures("fleet")
+def test_an_image_that_is_not_locked_is_named_with_what_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["images", "verify", "ghcr.io/acme/pso:1"]) == 2
+    shown = capsys.readouterr().err
+    assert "expected an image of images.lock, found 'ghcr.io/acme/pso:1'" in shown
+    assert "did you mean ghcr.io/acme/pos:1?" in shown
+
+
+@pytest.mark.usefixtures("fleet")
+def test_who_should_have_signed_is_not_said_on_the_command_line_for_a_fleet(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["images", "verify", "--key", "trust/release.pub"]) == 2
+    assert "who signs the images of a fleet is said in fleet.yaml" in capsys.readouterr().err
+
+
+def test_without_a_lock_it_is_said_what_writes_one(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (fleet / "images.lock").unlink()
+    assert main(["images", "verify"]) == 2
+    assert "`wayside images lock` writes it" in capsys.readouterr().err

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.style import Style
 from reconciler.errors import UsageError
+from reconciler.fleet.trust import TRUSTED_ROOT
 
 if TYPE_CHECKING:
     from reconciler.images.signatures.artifact import Artifact
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["verify_bundle"]
 
 _DIGEST = re.compile(r"sha(256|384|512):[0-9A-Fa-f]+\Z")
-_PINNED = "trust/trusted_root.json"
 _MOST_BYTES = 16 * 1024 * 1024
 
 
@@ -164,18 +164,33 @@ def _root(options: argparse.Namespace) -> _Root:
         return _Root(TrustedRoot.parse(_read(options.trusted_root, most=_MOST_BYTES)), options.trusted_root)
     pinned = _pinned(options.fleet)
     if pinned is not None:
-        return _Root(TrustedRoot.parse(_read(str(pinned), most=_MOST_BYTES)), str(pinned))
+        return pinned
     shown = "Sigstore's public one, as it comes with this version of Wayside"
     return _Root(TrustedRoot.parse(public_good_root()), shown)
 
 
-def _pinned(directory: str) -> Path | None:
+def _pinned(directory: str) -> _Root | None:
     """Return the trusted root of the fleet around a directory, or None where there is no fleet or no root."""
-    start = Path(directory).resolve()
-    for place in (start, *start.parents):
-        if (place / "fleet.yaml").is_file():
-            return place / _PINNED if (place / _PINNED).is_file() else None
-    return None
+    from reconciler.cli.repository import open_repository
+    from reconciler.fleet.loading import load_fleet
+    from reconciler.images.signatures.trusted_root import TrustedRoot
+
+    try:
+        with open_repository(directory) as repository:
+            fleet = load_fleet(repository.tree).fleet
+    except UsageError:
+        return None
+    if fleet is None:
+        raise UsageError(
+            "fleet.yaml is not valid, so its trusted root is not known",
+            code="fleet-schema",
+            hint="`wayside check` says what is wrong; or name one by --trusted-root",
+        )
+    if fleet.trust.trusted_root is None:
+        return None
+    spec = fleet.manifest.get("spec") or {}
+    path = (spec.get("trust") or {}).get("trustedRoot", TRUSTED_ROOT)
+    return _Root(TrustedRoot.parse(fleet.trust.trusted_root), f"{path} of the fleet {fleet.name}")
 
 
 def _read(path: str, *, most: int = -1) -> bytes:

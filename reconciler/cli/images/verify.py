@@ -65,4 +65,6 @@ def run(options: argparse.Namespace) -> int:
             code="usage",
             hint="who signs the images of a fleet is said in fleet.yaml, under spec.trust",
         )
-    raise UsageError("expected --bundle FILE, found none", code="usage")
+    from reconciler.cli.images.locked import verify_locked
+
+    return verify_locked(options)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, ObjectIdentifier
@@ -19,6 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, ObjectIdent
 from reconciler.images.signatures.keys import PublicKey
 from reconciler.images.signatures.refusal import SignatureRefused
 from reconciler.images.signatures.trusted_root import TrustedRoot
+from reconciler.images.signatures.x509 import UNREADABLE, load_der
 
 __all__ = ["SigningCertificate"]
 
@@ -64,15 +65,11 @@ class SigningCertificate:
             SignatureRefused: It is none, or its key or extensions cannot be used.
         """
         try:
-            certificate = x509.load_der_x509_certificate(der)
-            key = PublicKey.of(certificate.public_key())
+            certificate = load_der(der)
             identities, issuer = tuple(_identities(certificate)), _issuer(certificate)
-        except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as err:
+        except ValueError as err:
             raise SignatureRefused("expected a certificate, found something else", code=_CODE) from err
-        except x509.UnsupportedGeneralNameType as err:
-            raise SignatureRefused(
-                "expected a known kind of name in the certificate, found another", code=_CODE
-            ) from err
+        key = PublicKey.of(certificate.public_key())
         return cls(der, key, identities, issuer, certificate)
 
     def verify(self, root: TrustedRoot, at: datetime.datetime) -> x509.Certificate:
@@ -166,7 +163,7 @@ def _issued(
     try:
         certificate.verify_directly_issued_by(by)
         algorithm = certificate.signature_hash_algorithm
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
+    except (InvalidSignature, *UNREADABLE):
         return False
     if algorithm is None:  # no hash of its own: Ed25519 has it inside, nothing else may
         return isinstance(by.public_key(), ed25519.Ed25519PublicKey)
@@ -179,7 +176,7 @@ def _may_issue(authority: x509.Certificate, depth: int) -> bool:
         if any(each.critical and each.oid not in _FOLLOWED for each in extensions):
             return False
         constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
+    except x509.ExtensionNotFound:
         return False
     if not constraints.ca or (constraints.path_length is not None and depth > constraints.path_length):
         return False

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from reconciler.images.signatures.bundle import (
@@ -25,6 +23,7 @@ from reconciler.images.signatures.bundle import (
 from reconciler.images.signatures.envelope import Envelope
 from reconciler.images.signatures.protojson import Message, decode_base64, parse_json
 from reconciler.images.signatures.refusal import SignatureRefused
+from reconciler.images.signatures.x509 import load_pem
 
 __all__ = ["Broken", "ImageSignature", "SimpleSigning", "read_signatures"]
 
@@ -148,8 +147,8 @@ class _Annotations:
         if not pem:
             return KeyMaterial("")
         try:
-            certificate = x509.load_pem_x509_certificate(pem.encode())
-        except (ValueError, UnsupportedAlgorithm) as err:
+            certificate = load_pem(pem.encode())
+        except ValueError as err:
             raise SignatureRefused(
                 "expected a certificate beside the signature, found something else", code=_CODE
             ) from err

@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NoReturn
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from reconciler.images.signatures.artifact import Artifact, HashName, digest_of
@@ -18,6 +16,7 @@ from reconciler.images.signatures.envelope import Envelope
 from reconciler.images.signatures.keys import PublicKey
 from reconciler.images.signatures.protojson import Message, decode_base64
 from reconciler.images.signatures.refusal import SignatureRefused
+from reconciler.images.signatures.x509 import load_pem
 
 __all__ = ["Signer", "verify_logged"]
 
@@ -128,9 +127,8 @@ def _same_signature(logged: bytes, signature: bytes) -> None:
 def _same_signer(pem: bytes, signer: Signer) -> None:
     if b"-----BEGIN CERTIFICATE-----" in pem:
         try:
-            certificates = x509.load_pem_x509_certificates(pem)
-            der = certificates[0].public_bytes(Encoding.DER) if len(certificates) == 1 else b""
-        except (ValueError, UnsupportedAlgorithm):
+            der = load_pem(pem).public_bytes(Encoding.DER)
+        except ValueError:
             der = b""
         if signer.certificate is None or der != signer.certificate:
             _refuse("this certificate in the log", "another")

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.certificate_transparency import LogEntryType, SignedCertificateTimestamp
 
 from reconciler.images.signatures.refusal import SignatureRefused
-from reconciler.images.signatures.trusted_root import TrustedRoot
+from reconciler.images.signatures.trusted_root import Log, TrustedRoot
+from reconciler.images.signatures.x509 import UNREADABLE
 
 __all__ = ["verify_sct"]
 
@@ -36,7 +37,7 @@ def verify_sct(certificate: x509.Certificate, issuer: x509.Certificate, root: Tr
         )
         timestamps = list(extension.value)[:_MOST]
         logged = certificate.tbs_precertificate_bytes
-    except (x509.ExtensionNotFound, ValueError) as err:
+    except (x509.ExtensionNotFound, *UNREADABLE) as err:
         raise SignatureRefused(
             "expected a certificate with a timestamp of a certificate transparency log, found none",
             code=_CODE,
@@ -50,19 +51,23 @@ def verify_sct(certificate: x509.Certificate, issuer: x509.Certificate, root: Tr
             if timestamp.log_id not in log.ids:
                 continue
             known = True
-            signed = _signed(timestamp, logged, hashlib.sha256(key).digest())
-            at = timestamp.timestamp.replace(tzinfo=datetime.UTC)
-            if (
-                signed is not None
-                and log.window.holds(at)
-                and isinstance(timestamp.signature_hash_algorithm, hashes.SHA256)
-                and log.key.verifies(timestamp.signature, signed)
-            ):
+            if _is_right(timestamp, logged, hashlib.sha256(key).digest(), log):
                 return
     found = "one that is not right" if known else "one of a log that is not in the trusted root"
     raise SignatureRefused(
         f"expected the timestamp of a certificate transparency log, found {found}", code=_CODE
     )
+
+
+def _is_right(timestamp: SignedCertificateTimestamp, logged: bytes, issuer: bytes, log: Log) -> bool:
+    try:
+        at = timestamp.timestamp.replace(tzinfo=datetime.UTC)
+        is_sha256 = isinstance(timestamp.signature_hash_algorithm, hashes.SHA256)
+        signed = _signed(timestamp, logged, issuer)
+        signature = timestamp.signature
+    except UNREADABLE:
+        return False
+    return signed is not None and is_sha256 and log.window.holds(at) and log.key.verifies(signature, signed)
 
 
 def _signed(timestamp: SignedCertificateTimestamp, logged: bytes, issuer: bytes) -> bytes | None:

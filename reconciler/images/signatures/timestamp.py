@@ -9,6 +9,7 @@ from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_
 
 from reconciler.images.signatures.refusal import SignatureRefused
 from reconciler.images.signatures.trusted_root import Authority, TrustedRoot
+from reconciler.images.signatures.x509 import UNREADABLE
 
 __all__ = ["verify_timestamp"]
 
@@ -55,7 +56,7 @@ def _stamped(response: bytes, signature: bytes, authority: Authority) -> datetim
         ).build()
         verifier.verify_message(parsed, signature)
         at: datetime.datetime = parsed.tst_info.gen_time
-    except (VerificationError, ValueError):
+    except (VerificationError, *UNREADABLE):
         return None
     return at
 
@@ -63,5 +64,5 @@ def _stamped(response: bytes, signature: bytes, authority: Authority) -> datetim
 def _is_authority(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         return False

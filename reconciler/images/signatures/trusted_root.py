@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
 from reconciler.images.signatures.keys import PublicKey
 from reconciler.images.signatures.protojson import Message
 from reconciler.images.signatures.refusal import SignatureRefused
+from reconciler.images.signatures.x509 import load_der
 
 __all__ = ["Authority", "Log", "TrustedRoot", "Window"]
 
@@ -129,10 +129,8 @@ def _host(url: str) -> str:
 def _authority(message: Message) -> Authority:
     chain = message.need("certChain")
     try:
-        found = tuple(
-            x509.load_der_x509_certificate(each.data("rawBytes")) for each in chain.messages("certificates")
-        )
-    except (ValueError, UnsupportedAlgorithm) as err:
+        found = tuple(load_der(each.data("rawBytes")) for each in chain.messages("certificates"))
+    except ValueError as err:
         raise SignatureRefused(
             f"expected certificates at {chain.at('certificates')}, found something else", code=_CODE
         ) from err
