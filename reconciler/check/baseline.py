@@ -239,6 +239,11 @@ class Baseline:
         except (InputError, TreeError):
             return None
 
+    def installed(self, site: Site, before: Renderer) -> frozenset[str]:
+        """Return the image layers that a site has in the base: none where it is not there."""
+        desired = self.desired(site, before)
+        return self.rulebook.layers(desired) if desired is not None else frozenset()
+
     def weakenings(self, tree: FileTree) -> list[Finding]:
         """List what the change takes from rules and trust; all of it is new.
 

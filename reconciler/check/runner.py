@@ -212,6 +212,7 @@ def _work(sites: Sequence[Site], job: _Job, progress: Progress) -> _Share:
             schemas=job.schemas,
             at=job.at,
             before=partial(baseline.desired, site, before) if baseline is not None else None,
+            installed=frozenset() if baseline is None else baseline.installed(site, before),
         )
         findings: Sequence[Finding] = found.findings
         if baseline is not None and findings:

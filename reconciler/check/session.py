@@ -131,6 +131,7 @@ class CheckSession:
             rulebook=rulebook,
             schemas=schemas,
             at=self._settings.at,
+            installed=frozenset(),
         )
         self._judged[site.name] = (site, found)
 

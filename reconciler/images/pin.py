@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
 from reconciler.images.fields import image_fields
@@ -11,10 +10,10 @@ from reconciler.model.fieldpath import FieldPath
 from reconciler.model.image import ImageReference, ImageReferenceError
 from reconciler.model.kinds import BUILT_IN, WorkloadKinds
 from reconciler.model.lock import ImagesLock
-from reconciler.model.registry import KeptTag
+from reconciler.model.registry import KeptTag, kept_tag
 from reconciler.model.resource import Resource
 
-__all__ = ["kept_tag", "pin_images"]
+__all__ = ["pin_images"]
 
 
 def pin_images(
@@ -41,14 +40,6 @@ def pin_images(
         if pinned is not None:
             manifest = _with(resource.manifest if manifest is None else manifest, path, pinned)
     return resource if manifest is None else Resource(manifest)
-
-
-def kept_tag(reference: ImageReference, keep_tags: Sequence[KeptTag]) -> KeptTag | None:
-    """Return the entry by which a reference keeps its tag, or None."""
-    for kept in keep_tags:
-        if fnmatchcase(reference.name, kept.image) or fnmatchcase(reference.normalized_name, kept.image):
-            return kept
-    return None
 
 
 def _pin(text: str, lock: ImagesLock, keep_tags: Sequence[KeptTag]) -> str | None:

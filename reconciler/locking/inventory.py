@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.documents.tree import FileTree
 from reconciler.errors import UsageError
-from reconciler.images.contents import read_contents
+from reconciler.images.completeness import read_entry
 from reconciler.images.evidence import Evidence
 from reconciler.locking.run import LockState
 from reconciler.model.lock import LockedImage, normalized
@@ -79,7 +79,7 @@ def inventory(state: LockState, tree: FileTree, *, site: str = "") -> tuple[Imag
 def _row(text: str, sites: tuple[str, ...], entry: LockedImage | None, evidence: Evidence) -> ImageRow:
     if entry is None:
         return ImageRow(text, sites, "", (), (), "", "not locked")
-    contents = read_contents(entry.digest, evidence)
+    contents = read_entry(entry, evidence)
     return ImageRow(
         image=text,
         sites=sites,

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from reconciler.errors import UsageError
-from reconciler.images.contents import read_contents
-from reconciler.images.evidence import Evidence, EvidenceError
-from reconciler.images.manifest import Manifest, ManifestError, parse_document
+from reconciler.images.completeness import read_entry
+from reconciler.images.evidence import Evidence
 from reconciler.locking.usage import ImageUse
-from reconciler.model.contents import ImageContents
-from reconciler.model.lock import ImagesLock, LockedImage, LockedPlatform, normalized
+from reconciler.model.lock import ImagesLock, LockedImage, locked_platforms, normalized
 
-__all__ = ["LockPlan", "Why", "Work", "locked_platforms", "plan_lock", "referenced_evidence"]
+__all__ = ["LockPlan", "Why", "Work", "plan_lock", "referenced_evidence"]
 
 
 class Why(enum.Enum):
@@ -110,55 +108,20 @@ def plan_lock(
     return LockPlan(tuple(work), tuple(kept), unused)
 
 
-def locked_platforms(contents: ImageContents) -> tuple[LockedPlatform, ...]:
-    """Return what `images.lock` says of an image's platforms, sorted."""
-    found = (
-        LockedPlatform(each.platform, each.digest, each.size) for each in contents.builds if each.platform
-    )
-    return tuple(sorted(found, key=lambda each: (each.platform, each.digest)))
-
-
 def referenced_evidence(lock: ImagesLock | None, evidence: Evidence) -> frozenset[str]:
     """Return the digests of all evidence that a lock leads to, as far as it can be followed."""
     found: set[str] = set()
     for entry in lock.images.values() if lock is not None else ():
-        contents = read_contents(entry.digest, evidence)
-        found.update(contents.evidence, (entry.digest,))
-        for digest in entry.signatures:
-            found.add(digest)
-            found.update(_payloads(digest, evidence) or ())
+        found.update(read_entry(entry, evidence).evidence, (entry.digest,), entry.signatures)
     return frozenset(found)
 
 
 def _problem(entry: LockedImage, evidence: Evidence) -> Why | None:
-    contents = read_contents(entry.digest, evidence)
+    contents = read_entry(entry, evidence)
     if contents.problems:
         return Why.EVIDENCE
-    for digest in entry.signatures:
-        payloads = _payloads(digest, evidence)
-        if payloads is None or not all(_readable(each, evidence) for each in payloads):
-            return Why.EVIDENCE
     platforms = tuple(sorted(entry.platforms, key=lambda each: (each.platform, each.digest)))
     return None if platforms == locked_platforms(contents) else Why.DIFFERS
-
-
-def _payloads(digest: str, evidence: Evidence) -> tuple[str, ...] | None:
-    """Return the digests of what a signature manifest holds, or None where it cannot be read."""
-    try:
-        document = parse_document(evidence.read(digest))
-    except (EvidenceError, ManifestError):
-        return None
-    if not isinstance(document, Manifest):
-        return None
-    return tuple(layer.digest for layer in document.layers if layer.digest.startswith("sha256:"))
-
-
-def _readable(digest: str, evidence: Evidence) -> bool:
-    try:
-        evidence.read(digest)
-    except EvidenceError:
-        return False
-    return True
 
 
 def _key(entry: LockedImage) -> tuple[str, str]:

@@ -12,8 +12,8 @@ from reconciler.adapters.registry.resolver import ResolvedImage, resolve_image
 from reconciler.errors import RegistryError, WaysideError
 from reconciler.images.evidence import Evidence, EvidenceError
 from reconciler.images.manifest import ManifestError
-from reconciler.locking.plan import Work, locked_platforms
-from reconciler.model.lock import LockedImage, normalized
+from reconciler.locking.plan import Work
+from reconciler.model.lock import LockedImage, locked_platforms, normalized
 
 __all__ = ["Failure", "Resolution", "resolve_all"]
 

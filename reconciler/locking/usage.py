@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from reconciler.documents.tree import FileTree, TreeError
 from reconciler.errors import InputError
 from reconciler.images.fields import image_fields
-from reconciler.images.pin import kept_tag
 from reconciler.model.finding import Finding
 from reconciler.model.fleet import Fleet
 from reconciler.model.image import ImageReference, ImageReferenceError
 from reconciler.model.kinds import workload_kinds
 from reconciler.model.location import Location
+from reconciler.model.registry import kept_tag
 from reconciler.model.site import Site
 from reconciler.pipeline.desired import build_desired
 from reconciler.pipeline.findings import error_finding

@@ -21,5 +21,15 @@ class Location:
     line: int = 1
     column: int = 1
 
+    @classmethod
+    def parse(cls, text: str) -> Location:
+        """Read what `str` writes; a part that is no number counts as 1.
+
+        Args:
+            text: `path:line:column`.
+        """
+        path, line, column = (*text.rsplit(":", 2), "", "")[:3]
+        return cls(path, int(line) if line.isdigit() else 1, int(column) if column.isdigit() else 1)
+
     def __str__(self) -> str:
         return f"{self.path}:{self.line}:{self.column}"

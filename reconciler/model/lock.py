@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from reconciler.model.contents import Build, ImageContents, Layer
 from reconciler.model.image import ImageReference, ImageReferenceError
 from reconciler.model.location import Location
+from reconciler.model.registry import KeptTag
 
-__all__ = ["ImagesLock", "LockedImage", "LockedPlatform"]
+__all__ = ["ImagesLock", "LockedImage", "LockedPlatform", "locked_platforms", "normalized"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,17 @@ class ImagesLock:
     """All locked images, by (name, tag) as they are written in manifests.
 
     An entry without a tag is of a reference by digest alone; its key has `@` and the digest for a tag.
+
+    Attributes:
+        images: The entries.
+        keep_tags: Images of the fleet that are not pinned.
+        contents: Computes from evidence what an image is made of; None where nobody has evidence, as in tests
+            of rules: then what the entries say counts.
     """
 
     images: Mapping[tuple[str, str], LockedImage]
+    keep_tags: tuple[KeptTag, ...] = ()
+    contents: Callable[[LockedImage], ImageContents] | None = field(default=None, compare=False)
     _by_tag: dict[tuple[str, str], LockedImage] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -61,6 +71,24 @@ class ImagesLock:
     def find(self, reference: ImageReference) -> LockedImage | None:
         """Return the entry of the tag that a reference names, however its repository is written, or None."""
         return self._by_tag.get((reference.normalized_name, reference.effective_tag or reference.tag))
+
+    def contents_of(self, image: LockedImage) -> ImageContents:
+        """Return what an image of this lock is made of."""
+        if self.contents is not None:
+            return self.contents(image)
+        builds = (
+            Build(each.platform, each.digest, "", (Layer(f"{image.digest} {each.platform}", each.size),))
+            for each in image.platforms
+        )
+        return ImageContents(image.digest, tuple(builds))
+
+
+def locked_platforms(contents: ImageContents) -> tuple[LockedPlatform, ...]:
+    """Return what `images.lock` is to say of an image's platforms, sorted."""
+    found = (
+        LockedPlatform(each.platform, each.digest, each.size) for each in contents.builds if each.platform
+    )
+    return tuple(sorted(found, key=lambda each: (each.platform, each.digest)))
 
 
 def normalized(name: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
+from reconciler.model.image import ImageReference
 from reconciler.model.location import Location
 
-__all__ = ["ImageSettings", "KeptTag", "RegistrySettings"]
+__all__ = ["ImageSettings", "KeptTag", "RegistrySettings", "kept_tag"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +56,11 @@ class ImageSettings:
 
     keep_tags: tuple[KeptTag, ...] = ()
     registries: tuple[RegistrySettings, ...] = ()
+
+
+def kept_tag(reference: ImageReference, keep_tags: Sequence[KeptTag]) -> KeptTag | None:
+    """Return the entry by which a reference keeps its tag, or None."""
+    for kept in keep_tags:
+        if fnmatchcase(reference.name, kept.image) or fnmatchcase(reference.normalized_name, kept.image):
+            return kept
+    return None

@@ -31,6 +31,7 @@ class Verdict:
         rules_digest: `sha256:...` over rules, parameters, waivers, engine and version.
         verdict_digest: `sha256:...` over the two above and the outcome.
         waived: What the fleet accepts, with the waivers; not part of the outcome.
+        download: Bytes that a rollout pulls at the site; not part of the outcome.
     """
 
     site: str
@@ -41,3 +42,4 @@ class Verdict:
     rules_digest: str
     verdict_digest: str
     waived: tuple[Waived, ...] = ()
+    download: int = 0

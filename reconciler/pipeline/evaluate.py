@@ -54,6 +54,7 @@ def evaluate_site(
     at: datetime.datetime,
     schemas: SchemaBook | None = None,
     before: Callable[[], Desired | None] | None = None,
+    installed: frozenset[str] | None = None,
 ) -> Evaluation:
     """Build a site's desired set and judge it. Pure: the same files and time give the same digests anywhere.
 
@@ -65,23 +66,19 @@ def evaluate_site(
         at: The commit's committer time, by which waivers and keys expire.
         schemas: The fleet's schemas, where no API server is asked. They do not touch the verdict.
         before: Gives what was at the site, for rules about changes. Neither do they touch the verdict.
+        installed: Digests of image layers that the last applied revision has at the site; None where nobody
+            knows.
     """
     if rulebook.blocking:
         found = tuple(dataclasses.replace(finding, sites=(site.name,)) for finding in rulebook.blocking)
         return Evaluation(site, None, None, found)
     try:
-        desired = build_desired(
-            site=site,
-            renderer=renderer,
-            lock=rulebook.lock,
-            kinds=rulebook.pack.kinds,
-            keep_tags=rulebook.fleet.images.keep_tags,
-        )
+        desired = _desired(site, renderer, rulebook)
     except (InputError, TreeError) as err:
         rule = err.code if isinstance(err, InputError) and err.code in _OWN_RULES else "render"
         finding = error_finding(err, rule=rule, site=site.name, fallback=Location(_overlay(site)))
         return Evaluation(site, None, None, (finding,))
-    verdict = rulebook.judge(desired, at=at)
+    verdict = rulebook.judge(desired, at=at, installed=installed)
     wrong, unknown = schemas.check(site, desired.resources) if schemas is not None else ((), ())
     rules_compare = rulebook.compares or (schemas is not None and schemas.compares(desired.resources))
     earlier = before() if before is not None and rules_compare else None
@@ -98,6 +95,16 @@ def evaluate_site(
         findings=locate_violations((*verdict.violations, *wrong), desired=desired, tree=tree),
         not_checked=(*verdict.not_checked, *unknown),
         allowed=verdict.allowed and not any(each.severity.at_least(fail_on) for each in wrong),
+    )
+
+
+def _desired(site: Site, renderer: Renderer, rulebook: Rulebook) -> Desired:
+    return build_desired(
+        site=site,
+        renderer=renderer,
+        lock=rulebook.lock,
+        kinds=rulebook.pack.kinds,
+        keep_tags=rulebook.fleet.images.keep_tags,
     )
 
 

@@ -22,6 +22,7 @@ from reconciler.model.resource import Manifest, Resource
 from reconciler.model.trust import SignatureDemand
 from reconciler.model.verdict import Verdict
 from reconciler.pipeline.desired import Desired
+from reconciler.pipeline.images import known_images
 from reconciler.rules.admission.documents import is_admission
 from reconciler.rules.builtin import PREFIX, builtin_documents, read_builtin
 from reconciler.rules.defaults import Defaulter
@@ -106,6 +107,8 @@ class Rulebook:
             fleet = _demanding(fleet)
         own = list(policy_documents(tree, fleet.policy_paths, findings))
         lock, blocking = load_lock(tree)
+        if lock is not None or fleet.images.keep_tags:
+            lock = known_images(lock, fleet.images, Evidence(tree))
 
         def read(path: str) -> bytes:
             return read_builtin(path) if path.startswith(PREFIX) else tree.read(path)
@@ -139,17 +142,23 @@ class Rulebook:
             blocking=blocking,
         )
 
-    def judge(self, desired: Desired, *, at: datetime.datetime) -> Verdict:
+    def judge(
+        self, desired: Desired, *, at: datetime.datetime, installed: frozenset[str] | None = None
+    ) -> Verdict:
         """Judge a site's desired set, with the API server's defaults added, as admission sees it.
 
         Args:
             desired: What is to be applied.
             at: The time by which waivers expire.
+            installed: Digests of layers that the last applied revision has at the site; None where nobody
+                knows. What rules say of it stays outside the digests.
         """
         site = desired.site
         seen = self._defaulted(desired)
         trust = self._trust.judge_of(site, at)
-        review = self.pack.review(site, seen, fleet=self.fleet, lock=self.lock, trust=trust, at=at)
+        review = self.pack.review(
+            site, seen, fleet=self.fleet, lock=self.lock, trust=trust, at=at, installed=installed
+        )
         # Waivers hold for whatever is found, not only for what the site rules say.
         waivers = self.fleet.rules.waivers
         built, waived = apply_waivers(desired.violations, waivers, site=site.name, at=at)
@@ -169,9 +178,11 @@ class Rulebook:
             rules_digest = digest_value([rules_digest, admission.digest, self._params_digest])
         allowed = not any(violation.severity.at_least(self.fleet.rules.fail_on) for violation in violations)
         inputs = digest_value([site.manifest, [resource.manifest for resource in seen]])
+        lasting = [v for v in violations if v.rule not in self.pack.transitional]
         outcome = [
-            [v.rule, v.severity.value, v.message, str(v.resource or ""), v.field_path] for v in violations
+            [v.rule, v.severity.value, v.message, str(v.resource or ""), v.field_path] for v in lasting
         ]
+        fine = not any(violation.severity.at_least(self.fleet.rules.fail_on) for violation in lasting)
         return Verdict(
             site=site.name,
             allowed=allowed,
@@ -179,9 +190,14 @@ class Rulebook:
             not_checked=tuple(not_checked),
             inputs_digest=inputs,
             rules_digest=rules_digest,
-            verdict_digest=digest_value([inputs, rules_digest, allowed, outcome]),
+            verdict_digest=digest_value([inputs, rules_digest, fine, outcome]),
             waived=tuple(waived),
+            download=review.download,
         )
+
+    def layers(self, desired: Desired) -> frozenset[str]:
+        """Return the digests of all image layers that a desired set needs at its site."""
+        return self.pack.layers(desired.site, self._defaulted(desired), lock=self.lock)
 
     @property
     def compares(self) -> bool:

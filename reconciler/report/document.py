@@ -36,6 +36,11 @@ class SiteResult:
     allowed: bool = False
 
     @property
+    def download(self) -> int:
+        """Bytes that a rollout pulls at the site."""
+        return self.verdict.download if self.verdict is not None else 0
+
+    @property
     def word(self) -> str:
         """`allowed`, `refused` or `broken`."""
         if self.verdict is None:
@@ -89,6 +94,11 @@ class CheckReport:
         """The findings that the base has, too."""
         return [finding for finding in self.findings if finding.new is False]
 
+    @property
+    def download(self) -> int:
+        """Bytes that a rollout pulls at all sites together."""
+        return sum(site.download for site in self.sites)
+
     def count(self, severity: Severity) -> int:
         """Return the number of findings of one severity, those that the base has left out."""
         return sum(1 for finding in self.current if finding.severity is severity)
@@ -135,6 +145,7 @@ def _site(site: SiteResult) -> dict[str, Any]:
         "name": site.name,
         "verdict": site.word,
         "resources": site.resources,
+        "download": site.download,
         "inputsDigest": verdict.inputs_digest if verdict else "",
         "rulesDigest": verdict.rules_digest if verdict else "",
         "verdictDigest": verdict.verdict_digest if verdict else "",
@@ -158,6 +169,7 @@ def to_document(report: CheckReport) -> Mapping[str, Any]:
             "infos": report.count(Severity.INFO),
             "old": len(report.old),
             "unchanged": report.unchanged,
+            "download": report.download,
         },
         "sites": [_site(site) for site in report.sites],
         "findings": [_finding(finding) for finding in report.findings],

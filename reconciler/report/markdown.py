@@ -13,7 +13,7 @@ from reconciler.model.finding import Finding, Severity
 from reconciler.model.rulehelp import RuleHelp
 from reconciler.report.document import CheckReport
 from reconciler.report.excerpt import LineReader, excerpt
-from reconciler.report.words import plural, site_list, verdict_words
+from reconciler.report.words import download_words, plural, site_list, verdict_words
 
 __all__ = ["MARK", "code", "escape", "fold", "to_markdown", "within"]
 
@@ -50,6 +50,9 @@ def to_markdown(
         f"{words[0].upper()}{words[1:]}.",
         "",
     ]
+    pulls = download_words(report)
+    if pulls:
+        head += [f"{pulls[0].upper()}{escape(pulls[1:])}.", ""]
     tail = [*_refused(report), *_not_checked(report), *_old(report)]
     found = sorted(report.current, key=lambda finding: (finding.severity.rank, finding.order))
     blocks = [

@@ -13,7 +13,7 @@ from reconciler.model.rulehelp import RuleHelp
 from reconciler.report.document import CheckReport, WaiverUse
 from reconciler.report.excerpt import Excerpt, LineReader, excerpt
 from reconciler.report.ink import Ink
-from reconciler.report.words import plural, site_list, verdict_words
+from reconciler.report.words import download_words, plural, site_list, verdict_words
 
 __all__ = ["LineReader", "TextStyle", "finding_lines", "format_report"]
 
@@ -63,6 +63,8 @@ def format_report(
     if not style.quiet:
         lines += _not_checked_lines(report.not_checked, style)
         lines += _waived_lines(report.waived, style.ink)
+        pulls = download_words(report, all_sites=style.verbose)
+        lines += [*_wrapped(pulls, style.width, "  "), ""] if pulls else []
     lines += _closing(report, style, threshold)
     return "".join(f"{line}\n" for line in lines)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reconciler.model.bytecount import format_bytes
 from reconciler.model.finding import Finding, Severity
 from reconciler.report.document import CheckReport
 
-__all__ = ["counted", "described", "plural", "site_list", "verdict_words"]
+__all__ = ["counted", "described", "download_words", "plural", "site_list", "verdict_words"]
 
 _SHOWN_SITES = 6
+_PULLING = 4
 
 
 def plural(count: int, word: str) -> str:
@@ -65,3 +67,15 @@ def verdict_words(report: CheckReport, threshold: Severity, *, took: str = "") -
     refused = [site.name for site in report.sites if site.word != "allowed"]
     where = f"; {plural(len(refused), 'site')} would refuse this" if refused else ""
     return False, f"{counts}; {checked}{where}"
+
+
+def download_words(report: CheckReport, *, all_sites: bool = False) -> str:
+    """Say what a rollout pulls, at the sites that pull most and in sum; "" where it pulls nothing."""
+    pulling = sorted((site for site in report.sites if site.download), key=lambda s: (-s.download, s.name))
+    if not pulling:
+        return ""
+    shown = pulling if all_sites else pulling[:_PULLING]
+    names = ", ".join(f"{site.name} {format_bytes(site.download)}" for site in shown)
+    more = len(pulling) - len(shown)
+    rest = f" and {plural(more, 'more site')}" if more else ""
+    return f"a rollout pulls {format_bytes(report.download)} of images: {names}{rest}"

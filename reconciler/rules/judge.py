@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.model.fieldpath import FieldPath, parse_field_path
 from reconciler.model.finding import NotChecked, Severity, Violation
+from reconciler.model.location import Location
 from reconciler.model.resource import ResourceId, split_api_version
 from reconciler.rules.cel.errors import CelEvaluationError
 from reconciler.rules.expressions import Compiled
@@ -119,6 +120,7 @@ def _validate(
         if scope.boolean(validation.expression):
             continue
         resource, path = _place(subject, validation.source, item)
+        location = as_mapping(item).get("location")
         found.append(
             Violation(
                 rule=rule.policy.name,
@@ -127,6 +129,7 @@ def _validate(
                 hint=validation.source.hint,
                 resource=resource,
                 field_path=path,
+                at=Location.parse(location) if isinstance(location, str) else None,
             )
         )
     scope.each = None
@@ -250,10 +253,12 @@ class _Scope:
 SITE_WIDE = frozenset(
     {
         "claims",
+        "download",
         "edgeMarks",
         "fit",
         "fleet",
         "images",
+        "lock",
         "nodes",
         "overlaps",
         "pods",

@@ -26,6 +26,7 @@ from reconciler.rules.catalogue import CHECKS
 from reconciler.rules.cel import default_engine
 from reconciler.rules.compiling import RuleCompiler
 from reconciler.rules.expressions import Engine
+from reconciler.rules.facts.download import layers_of
 from reconciler.rules.facts.plain import as_mapping, dig
 from reconciler.rules.grouping import Questions, RuleGroup, group_rules
 from reconciler.rules.judge import CompiledRule, Outcome, judge
@@ -53,11 +54,13 @@ class RuleReview:
         violations: What counts, in a fixed order.
         waived: What the fleet accepts, with the waiver.
         not_checked: What could not be judged here, and why.
+        download: Bytes that a rollout pulls.
     """
 
     violations: tuple[Violation, ...]
     waived: tuple[Waived, ...] = ()
     not_checked: tuple[NotChecked, ...] = ()
+    download: int = 0
 
 
 class RulePack:
@@ -66,6 +69,8 @@ class RulePack:
     Attributes:
         policies: Every rule that could be parsed, by id, also those that are off.
         rules: The rules that are asked.
+        transitional: Ids of those that look at what a site has already, so that they say something else at
+            another time.
         findings: What is wrong with rules and with the fleet's settings for them.
         digest: `sha256:...` over rules, parameters, waivers and engine.
         memo: What sites share; its counters say how much.
@@ -83,6 +88,9 @@ class RulePack:
     ) -> None:
         self.policies = {policy.name: policy for policy in policies}
         self.rules = tuple(rules)
+        self.transitional = frozenset(
+            rule.policy.name for rule in self.rules if any(name == "download" for name, _ in rule.reads)
+        )
         self.findings = tuple(findings)
         self.memo = SubjectMemo()
         self._groups = group_rules(self.rules)
@@ -140,6 +148,7 @@ class RulePack:
         at: datetime.datetime,
         trust: TrustJudge | None = None,
         fleet: Fleet | None = None,
+        installed: frozenset[str] | None = None,
     ) -> RuleReview:
         """Review one site.
 
@@ -150,6 +159,8 @@ class RulePack:
             at: The commit's time, by which waivers expire.
             trust: Judges signatures of images at the site; without it none is known.
             fleet: The fleet, where it is not the one that the rules were loaded for.
+            installed: Digests of layers that the last applied revision has at the site; None where nobody
+                knows.
         """
         subjects = SiteSubjects(
             site,
@@ -159,6 +170,7 @@ class RulePack:
             memo=self.memo,
             trust=trust,
             kinds=self.kinds,
+            installed=installed,
         )
         violations: list[Violation] = list(self._broken)
         violations += self._fact_problems(subjects)
@@ -187,7 +199,22 @@ class RulePack:
         not_checked = [_item_at_origin(item, subjects) for item in not_checked]
         counted, waived = apply_waivers(violations, self._fleet.rules.waivers, site=site.name, at=at)
         counted.sort(key=_order)
-        return RuleReview(tuple(counted), tuple(waived), tuple(dict.fromkeys(not_checked)))
+        return RuleReview(
+            tuple(counted), tuple(waived), tuple(dict.fromkeys(not_checked)), subjects.download["added"]
+        )
+
+    def layers(self, site: Site, resources: Sequence[Resource], *, lock: ImagesLock | None) -> frozenset[str]:
+        """Return the digests of all image layers that a desired set needs at its site.
+
+        Args:
+            site: The site.
+            resources: Its desired set, with the API server's defaults.
+            lock: The fleet's images.lock, or None where there is none.
+        """
+        subjects = SiteSubjects(
+            site, resources, fleet=self._fleet, lock=lock, memo=self.memo, kinds=self.kinds
+        )
+        return layers_of(subjects.workloads)
 
     def _ask(self, group: RuleGroup, subjects: SiteSubjects) -> Iterator[Outcome]:
         """Ask rules about every subject of a site; equal questions are asked once for all sites."""

@@ -24,7 +24,9 @@ from reconciler.rules.defaults import Defaulter
 from reconciler.rules.facts.admission import PodAdmission, limit_range_defaults, runtime_classes
 from reconciler.rules.facts.amounts import Amounts
 from reconciler.rules.facts.claim import claim_values
+from reconciler.rules.facts.download import download_values
 from reconciler.rules.facts.embedded import embeds_containers
+from reconciler.rules.facts.evidence import lock_values
 from reconciler.rules.facts.fitting import fit_values
 from reconciler.rules.facts.locked import LockIndex
 from reconciler.rules.facts.mark import edge_marks
@@ -99,6 +101,7 @@ class SiteSubjects:
         trust: Judges signatures of images at the site; None where nobody does.
         memo: What is shared with other sites.
         kinds: Where workloads of each kind say what they run.
+        installed: Digests of layers that the last applied revision has at the site; None where nobody knows.
     """
 
     def __init__(
@@ -111,8 +114,10 @@ class SiteSubjects:
         memo: SubjectMemo,
         trust: TrustJudge | None = None,
         kinds: WorkloadKinds = BUILT_IN,
+        installed: frozenset[str] | None = None,
     ) -> None:
         self._site = site
+        self._installed = installed
         self._given = resources
         self._fleet = fleet
         self._memo = memo
@@ -157,6 +162,10 @@ class SiteSubjects:
                     {"id": str(w.id), "namespace": w.id.namespace, "labels": w.pod_labels}
                     for w in self.workloads
                 ]
+            case "lock":
+                return self._lock_values
+            case "download":
+                return self.download
             case "portClashes":
                 return port_clash_values(self.workloads)
             case _:
@@ -172,7 +181,9 @@ class SiteSubjects:
             case "workloads":
                 marks = [(w.labels, w.values["annotations"]) for w in self.workloads]
                 return (self._workloads_key, id(self.nodes), fingerprint(marks))
-            case "images" | "fit" | "overlaps" | "pods" | "portClashes":
+            case "download":
+                return (self._workloads_key, id(self.nodes), self._installed, self._site.budgets.download)
+            case "images" | "lock" | "fit" | "overlaps" | "pods" | "portClashes":
                 return (self._workloads_key, id(self.nodes))
             case "nodes":
                 return id(self.nodes)
@@ -329,6 +340,23 @@ class SiteSubjects:
         values: dict[str, Any] = self._memo.share(
             ("fit", self._workloads_key, id(self.nodes)),
             lambda: fit_values(self.workloads, self.nodes),
+        )
+        return values
+
+    @cached_property
+    def download(self) -> dict[str, Any]:
+        """What a rollout pulls."""
+        budget = self._site.budgets.download
+        values: dict[str, Any] = self._memo.share(
+            ("download", self._workloads_key, id(self.nodes), self._installed, budget),
+            lambda: download_values(self.workloads, installed=self._installed, budget=budget),
+        )
+        return values
+
+    @cached_property
+    def _lock_values(self) -> dict[str, Any]:
+        values: dict[str, Any] = self._memo.share(
+            ("lock", self._workloads_key, id(self.nodes)), lambda: lock_values(self.workloads)
         )
         return values
 

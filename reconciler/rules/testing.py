@@ -14,6 +14,7 @@ from typing import Any
 from reconciler.documents.tree import EntryType, FileTree
 from reconciler.documents.yaml import Document, load, locate
 from reconciler.errors import DocumentError, InputError, RuleError
+from reconciler.model.contents import Build, EvidenceProblem, ImageContents, Layer
 from reconciler.model.fieldpath import format_field_path
 from reconciler.model.finding import Finding, Violation
 from reconciler.model.fleet import Fleet, RuleSetting, RuleSettings
@@ -213,7 +214,7 @@ class _Run:
         name = case.string("name")
         if not name:
             case.problem("name", message="expected a name that says what must happen, found none")
-        case.allow("site", "labels", "images", "resources", "parameters")
+        case.allow("site", "labels", "images", "resources", "parameters", "installed")
         expected, not_checked = _expectations(case)
         case.finish()
         own = as_mapping(self._document.value["spec"]["cases"][case.path[-1]])
@@ -266,11 +267,13 @@ class _Run:
         images = case.get("images") if "images" in case else common.get("images")
         items = [*as_list(common.get("resources")), *as_list(case.get("resources"))]
         pack = RulePack.load(rules, fleet=fleet, engine=self._engine)
+        lock = None if images is None else _lock(as_list(images))
         review = pack.review(
             site,
             [self._default(Resource(as_mapping(item))) for item in items],
-            lock=None if images is None else _lock(as_list(images)),
+            lock=lock,
             trust=_GivenTrust(as_list(images)),
+            installed=_installed(lock, map(str, as_list(case.get("installed")))),
             at=_AT,
         )
         kept = tuple(v for v in review.violations if v.rule in {rule, FACTS_RULE})
@@ -316,23 +319,50 @@ def _describe(violation: Violation) -> str:
 def _lock(items: Sequence[Any]) -> ImagesLock:
     """Make a lock of entries as in images.lock, where a platform may be its name alone."""
     images = {}
+    contents: dict[str, ImageContents] = {}
     for number, item in enumerate(items):
         entry = as_mapping(item)
         written = ImageReference.parse(str(entry.get("name") or ""))
         name, tag = written.name, str(entry.get("tag") or written.tag)
         digest = str(entry.get("digest") or f"sha256:{number:064x}")
-        platforms = []
-        for index, platform in enumerate(as_list(entry.get("platforms"))):
-            found = platform if isinstance(platform, Mapping) else {"platform": platform}
-            platforms.append(
-                LockedPlatform(
-                    str(found.get("platform")),
-                    str(found.get("digest") or f"sha256:{number + 1:032x}{index:032x}"),
-                    int(found.get("size") or 0),
-                )
+        platforms = _platforms(entry.get("platforms"), number)
+        images[name, tag] = LockedImage(name, tag, digest, platforms)
+        built = _platforms(entry["built"], number) if "built" in entry else platforms
+        contents[digest] = ImageContents(
+            digest=digest,
+            builds=tuple(
+                Build(each.platform, each.digest, "", (Layer(f"{digest} {each.platform}", each.size),))
+                for each in built
+            ),
+            problems=tuple(EvidenceProblem("test", str(text)) for text in as_list(entry.get("problems"))),
+        )
+    return ImagesLock(images, contents=lambda image: contents[image.digest])
+
+
+def _platforms(items: Any, number: int) -> tuple[LockedPlatform, ...]:
+    found = []
+    for index, item in enumerate(as_list(items)):
+        platform = item if isinstance(item, Mapping) else {"platform": item}
+        found.append(
+            LockedPlatform(
+                str(platform.get("platform")),
+                str(platform.get("digest") or f"sha256:{number + 1:032x}{index:032x}"),
+                int(platform.get("size") or 0),
             )
-        images[name, tag] = LockedImage(name, tag, digest, tuple(platforms))
-    return ImagesLock(images)
+        )
+    return tuple(found)
+
+
+def _installed(lock: ImagesLock | None, names: Iterable[str]) -> frozenset[str]:
+    """Return the layers of images of a lock."""
+    found = [lock.find(ImageReference.parse(name)) for name in names] if lock is not None else []
+    return frozenset(
+        layer.digest
+        for image in found
+        if image is not None and lock is not None
+        for build in lock.contents_of(image).builds
+        for layer in build.layers
+    )
 
 
 class _GivenTrust:

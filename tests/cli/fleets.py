@@ -7,9 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from reconciler.images.evidence import digest_of, evidence_path
+from tests.images.documents import image
+
 __all__ = ["FILES", "git", "write_fleet"]
 
-DIGEST: Final = "sha256:" + "a" * 64
+#: An image for linux/arm64, whole: index, manifest and config.
+POS: Final = tuple(image("linux/arm64", layers=[("layer", 1000)]))
+DIGEST: Final = digest_of(POS[0])
 
 FILES: Final[Mapping[str, str]] = {
     "fleet.yaml": "apiVersion: wayside.dev/v1alpha1\nkind: Fleet\nmetadata: {name: shops}\n",
@@ -19,8 +24,9 @@ images:
     tag: "1"
     digest: {DIGEST}
     platforms:
-      - {{platform: linux/arm64, digest: "sha256:{"b" * 64}", size: 1000}}
+      - {{platform: linux/arm64, digest: "{digest_of(POS[1])}", size: 1000}}
 """,
+    **{evidence_path(digest_of(content)): content.decode() for content in POS},
     "bases/pos/kustomization.yaml": "resources: [deployment.yaml]\n",
     "bases/pos/deployment.yaml": """\
 apiVersion: apps/v1

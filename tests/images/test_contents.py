@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.documents.tree import MemoryTree
@@ -259,6 +259,7 @@ _JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60) | _JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_are_parsed_or_refused(content: bytes) -> None:
     for parse in (parse_document, parse_config):
@@ -268,6 +269,7 @@ def test_any_bytes_are_parsed_or_refused(content: bytes) -> None:
             assert len(err.message) < 400
 
 
+@settings(deadline=None)
 @given(_JSON)
 def test_any_evidence_gives_contents_or_problems(value: Any) -> None:
     content = json.dumps(value).encode()

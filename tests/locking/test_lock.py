@@ -9,6 +9,7 @@ import yaml
 
 from reconciler.cli.main import main
 from reconciler.images.evidence import digest_of
+from tests.cli.fleets import git
 from tests.cluster.fixtures import MakeRegistry
 from tests.cluster.registry import Registry
 from tests.images import documents as made
@@ -326,3 +327,72 @@ def test_evidence_is_not_written_through_a_symlink_that_leads_out(
     assert "leads out of the fleet" in capsys.readouterr().err
     assert list((tmp_path / "outside").iterdir()) == []
     assert not (root / "images.lock").exists()
+
+
+def test_missing_and_altered_evidence_is_found_on_the_line_of_the_lock(
+    tmp_path: Path, registry: Registry, repository: str, pusher: Pusher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    documents = pusher.image(repository, "1", BOTH)
+    image = f"{registry.host}/{repository}:1"
+    root = write_fleet(tmp_path, {"market": [image], "harbour": [image]})
+    assert lock(root) == 0
+    for content in documents[1:3]:
+        (root / "evidence/sha256" / digest_of(content)[7:]).write_bytes(content + b" ")
+    capsys.readouterr()
+    assert main(["check", str(root), "--format", "json"]) == 1
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    found = [each for each in findings if each["rule"] == "evidence-complete"]
+    assert len(found) == 2
+    assert {each["location"]["path"] for each in found} == {"images.lock"}
+    assert {each["location"]["line"] for each in found} == {3}
+    assert all(each["sites"] == ["harbour", "market"] for each in found)
+    assert all("expected content with the digest" in each["message"] for each in found)
+    assert "image-platforms" in {each["rule"] for each in findings}
+
+
+def test_what_the_lock_says_of_platforms_is_not_believed(
+    tmp_path: Path, registry: Registry, repository: str, pusher: Pusher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pusher.image(repository, "1", ("linux/amd64",))
+    root = write_fleet(tmp_path, {"market": [f"{registry.host}/{repository}:1"]})
+    assert lock(root) == 0
+    file = root / "images.lock"
+    file.write_text(file.read_text().replace("linux/amd64", "linux/arm64"))
+    capsys.readouterr()
+    assert main(["check", str(root), "--format", "json"]) == 1
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    messages = {each["rule"]: each["message"] for each in findings}
+    assert "has no build for linux/arm64" in messages["image-platforms"]
+    assert "images.lock is not current" in messages["lock-current"]
+
+
+def test_layers_that_the_base_has_are_free_and_the_report_says_what_is_pulled(
+    tmp_path: Path, registry: Registry, repository: str, pusher: Pusher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def push(tag: str, layers: list[bytes]) -> None:
+        config = made.config("linux/arm64")
+        for content in (config, *layers):
+            pusher.blob(repository, content)
+        pusher.manifest(
+            repository, tag, made.manifest(config, [(each.decode(), len(each)) for each in layers])
+        )
+
+    push("1", [b"b" * 5000])
+    push("2", [b"b" * 5000, b"new" * 100])
+    site = SITE.format(name="market") + '  budgets: {download: "1000"}\n'
+    extra = {"sites/market/site.yaml": site}
+    root = write_fleet(tmp_path, {"market": [f"{registry.host}/{repository}:1"]}, extra=extra)
+    assert lock(root) == 0
+    git(root, "init", "-q", "-b", "main")
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "base")
+    write_fleet(tmp_path, {"market": [f"{registry.host}/{repository}:2"]}, extra=extra)
+    assert lock(root) == 0
+    capsys.readouterr()
+    assert main(["check", str(root), "--base", "main", "--format", "json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["sites"][0]["download"] == report["summary"]["download"] == 300
+    assert main(["check", str(root)]) == 1
+    shown = capsys.readouterr().out
+    assert "a rollout pulls 5.2 KiB, all of its images, and the site's budget for one is 1000 B" in shown
+    assert "a rollout pulls 5.2 KiB of images: market 5.2 KiB" in shown

@@ -63,6 +63,7 @@ def test_counts_and_verdicts_are_in_the_document() -> None:
         "infos": 0,
         "old": 0,
         "unchanged": 0,
+        "download": 0,
     }
     assert [site["verdict"] for site in document["sites"]] == ["allowed", "refused", "broken"]
     assert document["findings"][1]["fieldPath"] == "spec.template"

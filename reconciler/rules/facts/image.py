@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.model.contents import Build, ImageContents
 from reconciler.model.fieldpath import FieldPath, format_field_path
 from reconciler.model.image import ImageReference, ImageReferenceError
+from reconciler.model.lock import LockedImage
 from reconciler.model.platform import accepts, parse_platform
 from reconciler.rules.facts.locked import LockIndex
 from reconciler.rules.facts.node import NodeFacts
@@ -24,10 +26,18 @@ class ImageFacts:
     Attributes:
         field_path: Where it stands in the workload.
         facts: The plain values that rules see.
+        reference: As written, digest included.
+        locked: Its entry in the lock, or None.
+        contents: What it is made of, or None where it is not locked.
+        builds: Of these, what the reference may mean: all, or the one that its digest names.
     """
 
     field_path: FieldPath
     facts: Mapping[str, Any]
+    reference: ImageReference
+    locked: LockedImage | None = None
+    contents: ImageContents | None = None
+    builds: tuple[Build, ...] = ()
 
 
 def image_facts(
@@ -59,14 +69,18 @@ def image_facts(
         problems.append(FactProblem(str(err), path))
         reference = ImageReference(text)
     locked = lock.find(reference)
-    platforms = locked.image.platforms if locked.image is not None else ()
+    contents = lock.contents(locked.image) if locked.image is not None else None
+    builds = contents.builds if contents is not None else ()
     wanted = reference.digest or (locked.image.digest if locked.image is not None else "")
     if locked.image is not None and wanted != locked.image.digest:
-        platforms = tuple(platform for platform in platforms if platform.digest == wanted)
-    parsed = [parse_platform(platform.platform) for platform in platforms]
+        builds = tuple(build for build in builds if build.digest == wanted)
+    # A volume may hold an artifact, which is built for no platform and is right on every node.
+    anywhere = contents is not None and contents.artifact and path[-1:] == ("reference",)
+    platforms = tuple(build for build in builds if build.platform)
+    parsed = [parse_platform(build.platform) for build in platforms]
     lacking: dict[str, list[str]] = {}
     for node in nodes:
-        if not any(accepts(node.platform, p) or (p.wasm and runtime_class) for p in parsed):
+        if not anywhere and not any(accepts(node.platform, p) or (p.wasm and runtime_class) for p in parsed):
             lacking.setdefault(str(node.platform), []).append(node.name)
     facts = {
         "reference": text,
@@ -85,12 +99,16 @@ def image_facts(
         "lockedDigest": locked.image.digest if locked.image is not None else locked.mismatch,
         "platforms": [str(platform) for platform in parsed],
         "sizes": {str(p): platform.size for p, platform in zip(parsed, platforms, strict=True)},
+        "artifact": contents is not None and contents.artifact,
+        "evidenceProblems": [each.message for each in contents.problems] if contents is not None else [],
+        "keptTag": lock.kept_reason(reference),
         "nodes": [node.name for node in nodes],
         "missing": [{"platform": name, "nodes": names} for name, names in lacking.items()]
         if locked.image is not None
         else [],
     }
-    return ImageFacts(path, facts | signature_values(lock.trust(reference, locked.image)))
+    facts |= signature_values(lock.trust(reference, locked.image))
+    return ImageFacts(path, facts, reference, locked.image, contents, builds)
 
 
 def _pulls_latest(reference: ImageReference) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reconciler.model.contents import ImageContents
 from reconciler.model.image import ImageReference, ImageReferenceError
 from reconciler.model.lock import ImagesLock, LockedImage
+from reconciler.model.registry import kept_tag
 from reconciler.model.trust import ImageTrust, TrustJudge
 
 __all__ = ["LockIndex", "Locked"]
@@ -35,6 +37,7 @@ class LockIndex:
     def __init__(self, lock: ImagesLock | None, trust: TrustJudge | None = None) -> None:
         self._trust = trust
         self.exists = lock is not None
+        self._lock = lock or ImagesLock({})
         self._by_tag: dict[tuple[str, str], LockedImage] = {}
         self._by_digest: dict[tuple[str, str], LockedImage] = {}
         for image in lock.images.values() if lock is not None else ():
@@ -46,6 +49,15 @@ class LockIndex:
                 self._by_tag.setdefault((name, image.tag), image)
             for digest in (image.digest, *(platform.digest for platform in image.platforms)):
                 self._by_digest.setdefault((name, digest), image)
+
+    def contents(self, image: LockedImage) -> ImageContents:
+        """Return what an image of the lock is made of."""
+        return self._lock.contents_of(image)
+
+    def kept_reason(self, reference: ImageReference) -> str:
+        """Return why an image keeps its tag, or ""."""
+        kept = kept_tag(reference, self._lock.keep_tags)
+        return kept.reason if kept is not None else ""
 
     def find(self, reference: ImageReference) -> Locked:
         """Find a reference; one with a digest must agree with the entry of its tag."""
