@@ -85,6 +85,11 @@ class DirectoryTarget:
         self._names = (site, *former_sites)
         self._owners = frozenset(applyset_id(name) for name in self._names)
 
+    @property
+    def parallel(self) -> int:
+        """One file after the other."""
+        return 1
+
     def observe(self, resources: Iterable[Resource], known: Inventory) -> Observed:
         """Return what stands in the site's files."""
         del known

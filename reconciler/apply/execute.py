@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from reconciler.apply.ledger import Ledger
+from reconciler.apply.parallel import each
 from reconciler.apply.recreate import immutable, probe
 from reconciler.errors import TargetRefused
 from reconciler.model.outcome import Actuation, Outcome, Phase, Refusal, Result, Step
 from reconciler.model.plan import Action, Change, Health, HealthStatus, Inventory, Plan, Wave
-from reconciler.model.resource import Manifest, ResourceId
+from reconciler.model.resource import Manifest, Resource, ResourceId
 from reconciler.planning.digest import same_object
-from reconciler.planning.ordering import deletion_key
+from reconciler.planning.ordering import deletion_key, kind_rank
 from reconciler.ports.clock import Clock
 from reconciler.ports.target import Target
 
@@ -132,14 +133,9 @@ class _Run:
         """Apply wave by wave, and tell whether everything was applied and is healthy."""
         waiting = [change for change in writes if change.after]
         for wave in plan.waves:
-            applied = []
-            for change in wave.changes:
-                if not self._pending(change):
-                    continue
-                live = self._write(change)
-                if live is None:
-                    return False
-                applied.append((change, live))
+            applied = self._write_all([change for change in wave.changes if self._pending(change)])
+            if applied is None:
+                return False
             gates = any(self._pending(change) for change in writes)
             if not self._settle(applied) or (gates and not self._gate(wave)):
                 return False
@@ -159,14 +155,17 @@ class _Run:
 
     def _dry_run(self, changes: Iterable[Change]) -> None:
         """Ask the target what it would say to each change, and note every refusal."""
-        for change in changes:
-            if change.resource is None:
+        asked = [(change, change.resource) for change in changes if change.resource is not None]
+
+        def ask(pair: tuple[Change, Resource]) -> Manifest | None:
+            return self._target.dry_run(pair[1], force=pair[0].force)
+
+        for (change, _), result in each(asked, ask, width=self._target.parallel, expected=TargetRefused):
+            if isinstance(result, TargetRefused):
+                self._refused_dry_run(change, result)
                 continue
-            try:
-                result = self._target.dry_run(change.resource, force=change.force)
-            except TargetRefused as err:
-                self._refused_dry_run(change, err)
-                continue
+            if isinstance(result, Exception):
+                raise result
             live = change.live
             if result is not None and live is not None and not _leaving(live) and same_object(live, result):
                 self._ledger.unchanged(change, live)
@@ -187,8 +186,44 @@ class _Run:
                 return
         self._refuse(change, err)
 
-    def _write(self, change: Change) -> Manifest | None:
-        """Apply one object; None where the target refuses it."""
+    def _write_all(self, changes: Sequence[Change]) -> list[tuple[Change, Manifest]] | None:
+        """Apply what belongs together, and return what is there then; None where the target refuses one.
+
+        Kinds keep their order. Objects of one kind are written several at a time.
+        """
+        applied: list[tuple[Change, Manifest]] = []
+        for _, group in itertools.groupby(changes, key=lambda change: kind_rank(change.id.kind)):
+            waiting = list(group)
+            alone = [change for change in waiting if change.id in self._recreated or _leaving(change.live)]
+            for change in alone:
+                if (made := self._make_anew(change)) is None:
+                    return None
+                applied.append((change, made))
+            pairs = [(c, c.resource) for c in waiting if c not in alone and c.resource is not None]
+            refused = False
+
+            def write(pair: tuple[Change, Resource]) -> Manifest:
+                return self._target.apply(pair[1], force=pair[0].force)
+
+            for (change, _), live in each(
+                pairs, write, width=self._target.parallel, expected=TargetRefused, halt=True
+            ):
+                if isinstance(live, TargetRefused):
+                    refused = True
+                    self._refuse(change, live)
+                elif isinstance(live, Exception):
+                    raise live
+                elif live is not None:
+                    self._ledger.applied(change, live)
+                    self._tell(Phase.APPLY, change)
+                    applied.append((change, live))
+            if refused:
+                self._store()
+                return None
+        return applied
+
+    def _make_anew(self, change: Change) -> Manifest | None:
+        """Apply one object after what has its name is gone; None where the target refuses it."""
         if change.resource is None:
             return None
         try:

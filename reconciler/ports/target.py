@@ -14,6 +14,10 @@ __all__ = ["Observed", "Target"]
 class Target(Protocol):
     """Carries out single actions. Every method raises `TargetUnreachable` where nothing answers."""
 
+    @property
+    def parallel(self) -> int:
+        """How many dry-runs, or applies, it takes at a time, from as many threads; 1 where one by one."""
+
     def observe(self, resources: Iterable[Resource], known: Inventory) -> Observed:
         """Return the inventory, and the live state of its objects and of `resources`.
 

@@ -42,6 +42,10 @@ class MemoryTarget:
         if self.requests > self.unreachable_after:
             raise TargetUnreachable("no route to host", code="target-unreachable")
 
+    @property
+    def parallel(self) -> int:
+        return 1
+
     def observe(self, resources: Iterable[Resource], known: Inventory) -> Observed:
         del resources, known
         self._request()

@@ -67,6 +67,10 @@ class FakeTarget:
             if self._left < 0:
                 raise Killed
 
+    @property
+    def parallel(self) -> int:
+        return 1
+
     def observe(self, resources: Iterable[Resource], known: Inventory) -> Observed:
         self._live()
         wanted = {resource.id for resource in resources}

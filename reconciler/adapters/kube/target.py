@@ -59,6 +59,11 @@ class KubeTarget:
         self._defined: set[tuple[str, str]] = set()
         self._version = ""
 
+    @property
+    def parallel(self) -> int:
+        """How many requests the server is asked to work on at a time."""
+        return 4
+
     def observe(self, resources: Iterable[Resource], known: Inventory) -> Observed:
         """Return the members of the site's set, and whatever stands in the place of a desired object."""
         wanted = list(resources)
