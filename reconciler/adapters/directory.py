@@ -145,6 +145,11 @@ class DirectoryTarget:
             return Health(HealthStatus.NOT_FOUND, "it is in no file")
         return Health(HealthStatus.UNKNOWN, f"{self._flavor.value} applies it and does not say how it went")
 
+    def diagnose(self, live: Manifest) -> str:
+        """Return nothing: a folder does not tell."""
+        del live
+        return ""
+
     def save_inventory(self, inventory: Inventory) -> None:
         """Write the inventory into a hidden file beside the manifests."""
         with self._reachable():

@@ -27,6 +27,8 @@ __all__ = ["execute"]
 
 #: Seconds between two looks at an object: the first, and what it grows to.
 _FIRST_LOOK, _SLOWEST_LOOK = 0.1, 3.0
+#: How many objects are looked into after a failure.
+_MOST_DIAGNOSES = 5
 _SETTLED = (HealthStatus.CURRENT, HealthStatus.UNKNOWN)
 
 
@@ -127,7 +129,20 @@ class _Run:
             self._store()
         if self._apply(plan, left) and self._watch_over(plan):
             self._prune(deletions)
+        self._diagnose(plan)
         self._store()
+
+    def _diagnose(self, plan: Plan) -> None:
+        """Find out for people why objects did not become healthy."""
+        failed = {result.id for result in self._ledger.outcome().unhealthy}
+        for change in [change for change in plan.changes if change.id in failed][:_MOST_DIAGNOSES]:
+            live = self._read(change)
+            health = self._ledger.result(change.id).health
+            if live is None or health is None or not (why := self._target.diagnose(live)):
+                continue
+            if why not in health.message:
+                told = Health(health.status, f"{why}; {health.message}" if health.message else why)
+                self._ledger.see(change.id, told, awaited=True)
 
     def _apply(self, plan: Plan, writes: Sequence[Change]) -> bool:
         """Apply wave by wave, and tell whether everything was applied and is healthy."""

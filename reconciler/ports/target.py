@@ -68,6 +68,9 @@ class Target(Protocol):
         `UNKNOWN` where the target cannot tell.
         """
 
+    def diagnose(self, live: Manifest) -> str:
+        """Return why an object does not become healthy, for people, or "" where nothing tells."""
+
     def save_inventory(self, inventory: Inventory) -> None:
         """Store the inventory at the target; no write where it is stored already."""
 

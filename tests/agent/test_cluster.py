@@ -286,3 +286,34 @@ def test_a_renamed_site_takes_its_objects_along(bench: Bench, tmp_path: Path) ->
     assert renamed.once(target=bench.target) == 0, renamed.told()
     assert renamed.live() == {"a": "1", "b": "2"}
     assert renamed.uids() == before
+
+
+def test_a_failed_rollout_goes_back_and_says_why_in_a_line(bench: Bench) -> None:
+    labels = {"app": "web"}
+    spec = {
+        "replicas": 1,
+        "selector": {"matchLabels": labels},
+        "template": {
+            "metadata": {"labels": labels},
+            "spec": {
+                "nodeSelector": {"no": "such-node"},
+                "containers": [{"name": "web", "image": "registry.example/web:1"}],
+            },
+        },
+    }
+    web = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": bench.namespace},
+        "spec": spec,
+    }
+    good = bench.push({"a": "1"})
+    assert bench.once(target=bench.target) == 0, bench.told()
+    place = config_map("a", "2", namespace=bench.namespace)
+    bad = bench.repository.commit([place, web], site={"sync": {"timeout": 4}})
+    assert bench.once(target=bench.target) == 1
+    assert bench.live() == {"a": "1"}
+    status = bench.status()
+    assert (status.state, status.applied, status.attempted) == ("RolledBack", good, bad)
+    assert "Unschedulable" in status.message, status.message
+    assert "didn't match Pod's node affinity/selector" in status.message or "no nodes" in status.message

@@ -88,6 +88,10 @@ class MemoryTarget:
             return Health(HealthStatus.FAILED, "CrashLoopBackOff: exit 137")
         return Health(HealthStatus.CURRENT)
 
+    def diagnose(self, live: Manifest) -> str:
+        del live
+        return ""
+
     def save_inventory(self, inventory: Inventory) -> None:
         self._request()
         self.inventory = inventory

@@ -166,6 +166,10 @@ class FakeTarget:
     def assess(self, live: Manifest | None) -> Health:
         return health.assess(live)
 
+    def diagnose(self, live: Manifest) -> str:
+        del live
+        return ""
+
     def save_inventory(self, inventory: Inventory) -> None:
         self._live()
         self.cluster.parent = frozenset((id_.group, id_.kind) for id_ in inventory.entries)

@@ -10,6 +10,7 @@ from typing import Any
 from reconciler import health
 from reconciler.adapters.kube.client import KubeClient
 from reconciler.adapters.kube.connection import Connection
+from reconciler.adapters.kube.diagnosis import diagnose
 from reconciler.adapters.kube.discovery import ApiKind, Discovery
 from reconciler.adapters.kube.site_object import SiteObject
 from reconciler.errors import TargetRefused
@@ -154,6 +155,10 @@ class KubeTarget:
     def assess(self, live: Manifest | None) -> Health:
         """Return the health of an object by kstatus."""
         return health.assess(live)
+
+    def diagnose(self, live: Manifest) -> str:
+        """Return what the object's pods and Events tell."""
+        return diagnose(self.client, live)
 
     def save_inventory(self, inventory: Inventory) -> None:
         """Write which kinds and namespaces the site's set reaches into, to the `Site` object."""
