@@ -14,6 +14,7 @@ from reconciler.model.fieldpath import FieldPath
 from reconciler.model.resource import Resource
 from reconciler.rules.facts.plain import as_mapping, dig
 from reconciler.rules.facts.problem import FactProblem
+from reconciler.rules.facts.schedule import shortest_period
 
 __all__ = ["Autoscaler", "Scale", "autoscalers", "scale_of"]
 
@@ -96,6 +97,7 @@ def scale_of(
                 if spec.get("suspend") is True
                 else _job(as_mapping(dig(spec, "jobTemplate", "spec")), path, problems, of_cron=True)
             )
+            pods *= _runs_at_once(spec)
             return Scale(pods, 0, per_node=False, field_path=(*path, "parallelism"))
         case _:
             parent = as_mapping(dig(manifest, *replicas[:-1]))
@@ -131,6 +133,21 @@ def _job(
     if spec.get("completions") is None:
         return parallelism
     return min(parallelism, _count(spec, "completions", path, problems, default=1))
+
+
+def _runs_at_once(spec: Mapping[str, Any]) -> int:
+    """Return how many runs of a CronJob there may be at a time, as far as that has a bound.
+
+    With `Allow`, runs that take longer than the time to the next start stand side by side, until their
+    deadline ends them. Without a deadline there is no bound: one is counted, and a rule says so.
+    """
+    if (spec.get("concurrencyPolicy") or "Allow") != "Allow":
+        return 1
+    deadline = dig(spec, "jobTemplate", "spec", "activeDeadlineSeconds")
+    period = shortest_period(str(spec.get("schedule") or ""))
+    if not _is_count(deadline) or period is None:
+        return 1
+    return max(-(-int(deadline) // (period * 60)), 1)
 
 
 def _rollout(

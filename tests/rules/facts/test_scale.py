@@ -29,6 +29,22 @@ from reconciler.rules.facts.scale import Autoscaler, scale_of
         ("Job", {"parallelism": 4, "completions": 2}, 2, 0),
         ("Job", {"parallelism": 4, "suspend": True}, 0, 0),
         ("CronJob", {"jobTemplate": {"spec": {"parallelism": 2}}}, 2, 0),
+        (
+            "CronJob",
+            {"schedule": "*/5 * * * *", "jobTemplate": {"spec": {"activeDeadlineSeconds": 900}}},
+            3,
+            0,
+        ),
+        (
+            "CronJob",
+            {
+                "schedule": "*/5 * * * *",
+                "concurrencyPolicy": "Forbid",
+                "jobTemplate": {"spec": {"activeDeadlineSeconds": 900}},
+            },
+            1,
+            0,
+        ),
         ("CronJob", {"suspend": True, "jobTemplate": {"spec": {"parallelism": 2}}}, 0, 0),
     ],
 )
