@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,58 @@ def test_the_origins_of_fields_are_shown_from_the_base_to_the_last_change(
 def test_origins_of_a_site_by_name_ask_for_its_directory(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["render", "market", "--origins"]) == 2
     assert "sites/market" in capsys.readouterr().err
+
+
+SETTINGS = (
+    "resources: [../../bases/pos]\n"
+    "namespace: shop\n"
+    "configMapGenerator:\n"
+    "- name: settings\n"
+    "  literals:\n"
+    "  - where=${SITE_NAME}-${CITY}\n"
+)
+
+
+def test_a_value_of_a_site_that_a_hash_does_not_cover_is_warned_of_at_its_line(
+    fleet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = fleet / "sites/market/site.yaml"
+    site.write_text(f"{site.read_text()}  vars: {{CITY: Turin}}\n")
+    (fleet / "sites/market/kustomization.yaml").write_text(SETTINGS)
+
+    main(["check", "--site", "market", "--format", "json"])
+
+    report = json.loads(capsys.readouterr().out)
+    (found,) = [each for each in report["findings"] if each["rule"] == "vars"]
+    assert found["severity"] == "warning"
+    assert "hash does not cover" in found["message"]
+    place = found["location"]
+    assert (place["path"], place["line"]) == ("sites/market/kustomization.yaml", 6)
+
+    assert main(["render", "market"]) == 0
+    assert "where: market-Turin\n" in capsys.readouterr().out
+
+
+def test_a_missing_value_of_a_site_fails_the_check_at_the_line_that_wants_it(
+    fleet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = fleet / "sites/market/site.yaml"
+    site.write_text(f"{site.read_text()}  vars: {{TOWN: Turin}}\n")
+    (fleet / "sites/market/kustomization.yaml").write_text(SETTINGS)
+
+    assert main(["check", "--site", "market", "--format", "json"]) == 1
+
+    report = json.loads(capsys.readouterr().out)
+    (found,) = [each for each in report["findings"] if "CITY" in each["message"]]
+    place = found["location"]
+    assert (place["path"], place["line"]) == ("sites/market/kustomization.yaml", 6)
+
+
+def test_text_with_dollar_signs_is_left_alone_where_a_site_has_no_vars(
+    fleet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (fleet / "sites/market/kustomization.yaml").write_text(SETTINGS)
+
+    assert main(["render", "market"]) == 0
+
+    assert "where: ${SITE_NAME}-${CITY}\n" in capsys.readouterr().out
