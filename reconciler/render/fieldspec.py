@@ -129,10 +129,22 @@ class TransformerConfig:
 
     def merged(self, other: TransformerConfig) -> TransformerConfig:
         """Return this configuration with what `other` adds."""
-        if other is self or other == TransformerConfig():
+        if other is self:
             return self
-        if self == TransformerConfig():
-            return other._distinct()
+        # Overlays merge the same few configurations again and again; what a result caches is of use to all.
+        known: tuple[TransformerConfig, TransformerConfig] | None = self._cache.get(("merged", id(other)))
+        if known is not None:
+            return known[1]
+        if other == TransformerConfig():
+            result = self
+        elif self == TransformerConfig():
+            result = other._distinct()
+        else:
+            result = self._merged(other)
+        self._cache["merged", id(other)] = (other, result)
+        return result
+
+    def _merged(self, other: TransformerConfig) -> TransformerConfig:
         names = [name for name in self.__dataclass_fields__ if name not in ("name_reference", "_cache")]
         merged: dict[str, Any] = {
             name: tuple(
