@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -160,6 +161,11 @@ def _issued(
 ) -> bool:
     if not _valid(by, at) or not _may_issue(by, depth):
         return False
+    # Authorities are few and their signatures never change; certificates of signers are seen once.
+    return _is_signed(certificate, by) if depth == 0 else _is_authority_signed(certificate, by)
+
+
+def _is_signed(certificate: x509.Certificate, by: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(by)
         algorithm = certificate.signature_hash_algorithm
@@ -168,6 +174,9 @@ def _issued(
     if algorithm is None:  # no hash of its own: Ed25519 has it inside, nothing else may
         return isinstance(by.public_key(), ed25519.Ed25519PublicKey)
     return isinstance(algorithm, _HASHES)
+
+
+_is_authority_signed = lru_cache(maxsize=256)(_is_signed)
 
 
 def _may_issue(authority: x509.Certificate, depth: int) -> bool:
