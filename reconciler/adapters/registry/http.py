@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError, ProxyError, SSLError
+from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError, ProxyError, SSLError
 from urllib3.exceptions import TimeoutError as SilenceError
 
 from reconciler import __version__
@@ -340,11 +340,11 @@ def _no_answer(err: Exception) -> _NoAnswer:
         return _NoAnswer(f"TLS: {text}", final=True, hint=hint)
     if isinstance(err, ProxyError):
         return _NoAnswer("the proxy does not work")
-    if isinstance(cause, SilenceError):
+    if isinstance(cause, NameResolutionError):
+        return _NoAnswer("there is no such host")
+    if isinstance(cause, SilenceError) and not isinstance(cause, NewConnectionError):
         return _NoAnswer("it was silent for too long")
-    return _NoAnswer(
-        "there is no such host" if "NameResolution" in type(cause).__name__ else "the connection failed",
-    )
+    return _NoAnswer("the connection failed")
 
 
 def _too_large(host: str, most: int, length: str) -> RegistryError:
