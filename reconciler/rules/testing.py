@@ -191,7 +191,7 @@ class _Run:
         if spec is None:
             return [self._result(rule, "the test can be read", (), ("expected a spec, found none",))]
         rule = spec.string("rule") or rule
-        spec.allow("site", "labels", "images", "resources")
+        spec.allow("site", "labels", "annotations", "images", "resources")
         cases = spec.items("cases")
         spec.finish()
         if not cases:
@@ -214,7 +214,7 @@ class _Run:
         name = case.string("name")
         if not name:
             case.problem("name", message="expected a name that says what must happen, found none")
-        case.allow("site", "labels", "images", "resources", "parameters", "installed")
+        case.allow("site", "labels", "annotations", "images", "resources", "parameters", "installed")
         expected, not_checked = _expectations(case)
         case.finish()
         own = as_mapping(self._document.value["spec"]["cases"][case.path[-1]])
@@ -251,6 +251,10 @@ class _Run:
                 "metadata": {
                     "name": "site",
                     "labels": {**as_mapping(common.get("labels")), **as_mapping(case.get("labels"))},
+                    "annotations": {
+                        **as_mapping(common.get("annotations")),
+                        **as_mapping(case.get("annotations")),
+                    },
                 },
                 "spec": {**as_mapping(common.get("site")), **as_mapping(case.get("site"))},
             },
