@@ -27,7 +27,7 @@ from reconciler.pipeline.desired import Desired, build_desired
 from reconciler.pipeline.evaluate import Evaluation, evaluate_site
 from reconciler.pipeline.rulebook import Rulebook
 from reconciler.pipeline.schemas import SchemaBook
-from reconciler.pipeline.weakening import RuleState, weakenings
+from reconciler.pipeline.weakening import RuleState, allowances, weakenings
 from reconciler.render import Renderer
 
 __all__ = ["Base", "Baseline", "choose_sites", "decides_everywhere", "marked"]
@@ -251,12 +251,14 @@ class Baseline:
             tree: The files after the change.
         """
         before = self.load.fleet
-        if before is None or not self.rules_differ:
+        if before is None:
             return []  # a base that is no fleet had nothing that could be weakened
-        found = weakenings(
-            RuleState(self.tree, before, self.rulebook.pack.policies, self.rulebook.documents),
-            RuleState(tree, self._head, self._head_rulebook.pack.policies, self._head_rulebook.documents),
-        )
+        found = allowances(self.tree, before, tree, self._head)
+        if self.rules_differ:
+            found += weakenings(
+                RuleState(self.tree, before, self.rulebook.pack.policies, self.rulebook.documents),
+                RuleState(tree, self._head, self._head_rulebook.pack.policies, self._head_rulebook.documents),
+            )
         return [replace(finding, new=True) for finding in found]
 
     def mark(self, findings: Iterable[Finding]) -> list[Finding]:

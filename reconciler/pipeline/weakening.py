@@ -20,10 +20,12 @@ from reconciler.model.location import Location
 from reconciler.rules.admission.documents import BINDING_KIND, POLICY_KIND
 from reconciler.rules.policy import KIND, SitePolicy
 
-__all__ = ["RuleState", "weakenings"]
+__all__ = ["RuleState", "allowances", "weakenings"]
 
 _FLEET = "fleet.yaml"
 _TRUST = "trust"
+#: Annotations by which a site allows what rules forbid elsewhere.
+_ALLOW = "wayside.dev/allow-"
 _NO_SETTING = RuleSetting()
 
 
@@ -67,6 +69,29 @@ def weakenings(base: RuleState, head: RuleState) -> tuple[Finding, ...]:
             key=lambda finding: finding.order,
         )
     )
+
+
+def allowances(base: FileTree, before: Fleet, head: FileTree, after: Fleet) -> tuple[Finding, ...]:
+    """List what sites newly allow by annotations of their own (`wayside.dev/allow-...`).
+
+    Args:
+        base: The files before the change.
+        before: The fleet there; of its sites, those that the change touches.
+        head: The files with the change.
+        after: The fleet there.
+    """
+    found = []
+    for name, site in after.sites.items():
+        earlier = before.sites.get(name)
+        if earlier is None and base.entry_type(site.at.path) is not None:
+            continue  # not among the sites that were read of the base
+        for key, value in site.annotations.items():
+            if key.startswith(_ALLOW) and (earlier is None or earlier.annotations.get(key) != value):
+                field: FieldPath = ("metadata", "annotations", key)
+                at = yaml.locate(head.read(site.at.path), site.at.path, field, key=True)
+                message = f"the site {name} allows {key.removeprefix(_ALLOW)} by itself: {value}"
+                found.append(Finding("waiver-added", Severity.WARNING, message, at, sites=(name,)))
+    return tuple(found)
 
 
 def _threshold(base: RuleState, head: RuleState) -> Iterator[Finding]:

@@ -288,6 +288,16 @@ WEAKENINGS = [
         "the trust root trust/other.pub is added; sites judge by what they trusted before this change",
         id="trust-added",
     ),
+    pytest.param(
+        {
+            "sites/market/site.yaml": FILES["sites/market/site.yaml"].replace(
+                "{name: market}",
+                "{name: market, annotations: {wayside.dev/allow-host-paths: /data}}",
+            )
+        },
+        "the site market allows host-paths by itself: /data",
+        id="allowed-by-a-site",
+    ),
 ]
 
 
