@@ -22,7 +22,7 @@ __all__ = ["Node", "read_node", "write_node"]
 
 _MAX_SIMPLE_KEY = 128
 _SPECIAL = re.compile("[^\\n\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd]")
-_IN_FLOW = frozenset(",[]{}?")
+_IN_FLOW = frozenset(",[]{}?:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,4 +224,4 @@ def _plain_allowed(text: str, *, flow: bool) -> bool:
         return False
     if first == " " or text[-1] == " " or ": " in text or text[-1] == ":" or " #" in text:
         return False
-    return not (flow and (_IN_FLOW & set(text) or ":" in (first, text[-1])))
+    return not (flow and _IN_FLOW & set(text))

@@ -87,4 +87,11 @@ def plugin_fields() -> dict[str, dict[str, Decoder]]:
         "ReplacementTransformer": {"replacements": list_of(decode_replacement)},
         "ValueAddTransformer": {"value": text, "targets": decode_value_targets, "targetFilePath": text},
         "HashTransformer": {},
+        "IAMPolicyGenerator": {
+            "cloud": string,
+            "kubernetesService": Fields(
+                "a kubernetesService", {"name": string, "namespace": string}, strict=False
+            ),
+            "serviceAccount": Fields("a serviceAccount", {"name": string, "projectId": string}, strict=False),
+        },
     }

@@ -78,13 +78,13 @@ def read_plugin(item: Item, *, generator: bool) -> Plugin:
             hint="keep the output of `helm template` in the repository and list it in resources",
         )
     known = _decoders()
-    if kind not in known and kind != "IAMPolicyGenerator":
+    if kind not in known:
         raise RenderError(f"expected a built-in plugin, found the unknown kind {kind!r}", code="plugin")
     if (kind in GENERATORS) is not generator:
         wanted = "a generator" if generator else "a transformer"
         raise RenderError(f"expected {wanted}, found {kind}", code="plugin")
     body = plain(item.body)
-    fields = body if kind == "IAMPolicyGenerator" else known[kind](body, ())
+    fields = known[kind](body, ())
     return Plugin(kind, fields, item)
 
 
