@@ -1,7 +1,7 @@
 """A third implementation, cel-python, agrees with the pure engine wherever it has an answer of its own.
 
-It knows neither the Kubernetes libraries nor static types, and answers some things wrongly (`FAULTS`), which is
-why it is no engine here; but nobody who wrote it knew ours.
+It knows neither the Kubernetes libraries nor static types, and answers some things wrongly (`FAULTS`), so it
+is no engine here; but nobody who wrote it knew ours.
 """
 
 from __future__ import annotations
