@@ -13,6 +13,7 @@ from typing import Any
 import celpy
 import pytest
 from celpy import celtypes
+from celpy.adapter import json_to_cel
 
 from reconciler.rules.cel import CelCompileError, CelEvaluationError, CelUnsupportedError, Environment, Uint
 from tests.rules.cel.record import DATA, HERE, VARIABLES, VERSION
@@ -70,7 +71,7 @@ def plain(value: Any) -> Any:
 def third_answers() -> dict[str, Any]:
     environment = celpy.Environment()
     activation = {
-        name: celpy.json_to_cel(json.loads(json.dumps(DATA[name]))) for name in ("object", "s", "i")
+        name: json_to_cel(json.loads(json.dumps(DATA[name]))) for name in ("object", "s", "i")
     }
     found = {}
     for text in TEXTS:
