@@ -70,9 +70,7 @@ def plain(value: Any) -> Any:
 
 def third_answers() -> dict[str, Any]:
     environment = celpy.Environment()
-    activation = {
-        name: json_to_cel(json.loads(json.dumps(DATA[name]))) for name in ("object", "s", "i")
-    }
+    activation = {name: json_to_cel(json.loads(json.dumps(DATA[name]))) for name in ("object", "s", "i")}
     found = {}
     for text in TEXTS:
         try:
