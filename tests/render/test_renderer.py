@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import random
 
 import pytest
 
 from reconciler.documents.tree import EntryType, MemoryTree
-from reconciler.errors import RenderError
+from reconciler.errors import InputError, RenderError
 from reconciler.render import Renderer
+from tests.render.cases import load_cases
 
 FILES = {
     "base/kustomization.yaml": b"resources: [a.yaml]\nconfigMapGenerator: [{name: c, files: [c.txt]}]\n",
@@ -121,3 +123,41 @@ def test_the_memo_is_used_for_bases() -> None:
     renderer.build("one")
 
     assert list(renderer._memo) == ["base"]
+
+
+def outcome(renderer: Renderer, directory: str) -> str:
+    try:
+        return renderer.build(directory).to_yaml()
+    except InputError as err:
+        return f"{err.at}: {err.message}"
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["compared", "told-what-changed"])
+def test_another_revision_gives_what_a_new_renderer_gives(told: bool) -> None:
+    chance = random.Random(8)  # noqa: S311 - changes, not secrets
+    kept = 0
+    for case in load_cases()[::3]:
+        files = {path: text.encode() for path, text in case.files.items()}
+        folders = sorted({path.rpartition("/")[0] for path in files if path.endswith("kustomization.yaml")})
+        if not folders:
+            continue
+        before = Renderer(MemoryTree(files))
+        for folder in folders:
+            outcome(before, folder)
+        path = chance.choice(sorted(files))
+        match chance.randint(0, 3):
+            case 0:
+                files.pop(path)
+            case 1:
+                path = f"{path.rpartition('/')[0]}/Kustomization".lstrip("/")
+                files[path] = b"namePrefix: added-\n"
+            case 2:
+                files[path] += b"# nothing\n"
+            case _:
+                files[path] = files[path].replace(b"web", b"site").replace(b"a", b"b", 1)
+        after = before.at(MemoryTree(files), [path] if told else None)
+        kept += sum(after.is_built(folder) for folder in folders)
+
+        for folder in folders:
+            assert outcome(after, folder) == outcome(Renderer(MemoryTree(files)), folder), case.id
+    assert kept
