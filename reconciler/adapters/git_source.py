@@ -15,12 +15,14 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import git
 from git.exc import GitCommandError, GitCommandNotFound
 
 from reconciler.adapters.git_access import GitAccess
+from reconciler.adapters.git_needs import MOST_LEVELS, first_level, next_level
+from reconciler.adapters.git_signature import Signers
 from reconciler.errors import SourceError
 from reconciler.ports.source import Revision
 
@@ -30,6 +32,14 @@ if TYPE_CHECKING:
 __all__ = ["GitSource", "redact"]
 
 _HEAD = "refs/wayside/head"
+#: What the remote is called, and what makes the clone one that may lack files which nobody asked for.
+_REMOTE = "wayside-remote"
+_PARTIAL = (
+    ("core.repositoryFormatVersion", "1"),
+    ("extensions.partialClone", _REMOTE),
+    (f"remote.{_REMOTE}.promisor", "true"),
+    (f"remote.{_REMOTE}.partialCloneFilter", "blob:none"),
+)
 _CREDENTIALS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/@\s'\"]*@")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
@@ -151,6 +161,8 @@ class GitSource:
         aside = Path(tempfile.mkdtemp(prefix=f"{self._clone.name}.new-", dir=self._clone.parent))
         try:
             self._git("init", "--quiet", "--bare", "--", str(aside))
+            for name, value in _PARTIAL:
+                self._git("config", name, value, directory=aside)
             self._fetch_into(aside, "--depth=1")
             shutil.rmtree(self._clone, ignore_errors=True)
             aside.rename(self._clone)
@@ -175,6 +187,24 @@ class GitSource:
             raise SourceError(f"expected a commit, found none at {commit}", code="commit-damaged") from err
         return Revision(commit=found, committed_at=committed_at.astimezone(datetime.UTC), subject=subject)
 
+    def signature_problem(self, commit: str) -> str:
+        """Return why a fetched commit is not believed, or "" where it is or where nobody asks for signatures.
+
+        Raises:
+            SourceError: The keys cannot be used.
+        """
+        if self._access.trust is None:
+            return ""
+        signers = Signers(self._access.trust)
+        if not signers.required:
+            return ""
+
+        def run(arguments: Sequence[str], settings: Sequence[str], variables: dict[str, str]) -> str:
+            command, *rest = arguments
+            return self._git(command, *rest, directory=self._clone, settings=settings, variables=variables)
+
+        return signers.problem(run, commit)
+
     def descends(self, commit: str, ancestor: str) -> bool:
         """Tell whether a fetched commit is `ancestor` or comes after it; history is fetched as needed.
 
@@ -194,16 +224,71 @@ class GitSource:
         """Tell whether every object of a commit is here and is what its id says."""
         try:
             self._local("fsck", "--no-dangling", "--no-reflogs", "--no-progress", commit)
-            self._local("rev-list", "--objects", "--quiet", f"{commit}^{{tree}}", "--")
+            # Of a partial clone, what was never fetched is not damaged.
+            self._local(
+                "rev-list", "--objects", "--quiet", "--missing=allow-promisor", f"{commit}^{{tree}}", "--"
+            )
         except SourceError:
             return False
         return True
 
-    def tree(self, commit: str) -> GitTree:
-        """Return the files of a commit that was fetched; the caller closes it."""
+    def tree(self, commit: str, *, site: str = "") -> GitTree:
+        """Return the files of a commit that was fetched; the caller closes it.
+
+        Args:
+            commit: The commit.
+            site: The site that they are read for: what it needs is fetched now, in one go for each level.
+                What is read besides is fetched then. "" fetches everything now.
+
+        Raises:
+            SourceError: What is missing cannot be had.
+        """
         from reconciler.adapters.git_tree import GitTree
 
-        return GitTree(self._clone, commit)
+        tree = GitTree(self._clone, commit, fetch=self._fetch_blobs)
+        try:
+            self._fetch_needed(tree, site)
+        except BaseException:
+            tree.close()
+            raise
+        return tree
+
+    def _fetch_needed(self, tree: GitTree, site: str) -> None:
+        missing = self._missing(tree.commit)
+        if not missing:
+            return
+        blobs = tree.blobs()
+        wanted = first_level(blobs, site) if site else set(blobs)
+        seen: set[str] = set()
+        for _ in range(MOST_LEVELS):
+            wanted -= seen
+            if not wanted:
+                return
+            lacking = {blobs[path] for path in wanted} & missing
+            self._fetch_blobs(sorted(lacking))
+            missing -= lacking
+            seen |= wanted
+            wanted = next_level(wanted, blobs.keys(), tree.read_blob_at)
+
+    def _missing(self, commit: str) -> set[str]:
+        """Return the objects of a commit's tree that this clone does not have."""
+        out = self._local("rev-list", "--objects", "--missing=print", f"{commit}^{{tree}}", "--")
+        return {line[1:] for line in out.splitlines() if line.startswith("?")}
+
+    def _fetch_blobs(self, blobs: Sequence[str]) -> None:
+        """Fetch objects by their ids, all in one exchange."""
+        if not blobs:
+            return
+        with tempfile.TemporaryFile() as wanted:
+            wanted.write("".join(f"{blob}\n" for blob in blobs).encode())
+            wanted.seek(0)
+            self._git(
+                *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"),
+                *("--filter=blob:none", "--stdin", _REMOTE),
+                directory=self._clone,
+                settings=("fetch.negotiationAlgorithm=noop",),
+                stdin=cast("BinaryIO", wanted),
+            )
 
     def _is_ancestor(self, ancestor: str, commit: str) -> bool:
         try:
@@ -237,9 +322,10 @@ class GitSource:
             "--no-write-fetch-head",
             "--no-recurse-submodules",
             "--update-shallow",
+            "--filter=blob:none",
             *depth,
             "--",
-            self._url,
+            _REMOTE,
             f"+{self._reference}:{_HEAD}",
             directory=clone,
         )
@@ -247,10 +333,20 @@ class GitSource:
     def _local(self, *arguments: str) -> str:
         return self._git(*arguments, directory=self._clone)
 
-    def _git(self, command: str, *arguments: str, directory: Path | None = None) -> str:
+    def _git(
+        self,
+        command: str,
+        *arguments: str,
+        directory: Path | None = None,
+        settings: Sequence[str] = (),
+        stdin: BinaryIO | None = None,
+        variables: dict[str, str] | None = None,
+    ) -> str:
         """Run one git command and return what it printed."""
         words: list[str] = ["git"]
-        for setting in (*_CONFIG, *self._access.settings()):
+        # The URL is never written to the clone's configuration: it may hold a password.
+        remote = f"remote.{_REMOTE}.url={self._url}"
+        for setting in (*_CONFIG, remote, *self._access.settings(), *settings):
             words += ["-c", setting]
         if directory is not None:
             words.append(f"--git-dir={directory}")
@@ -258,7 +354,11 @@ class GitSource:
         runner = git.Git(str(directory) if directory is not None else None)
         try:
             output = runner.execute(
-                words, env=self._environment, kill_after_timeout=self._timeout, stdout_as_string=True
+                words,
+                istream=stdin,
+                env={**self._environment, **(variables or {})},
+                kill_after_timeout=self._timeout,
+                stdout_as_string=True,
             )
         except GitCommandNotFound as err:
             raise SourceError(
@@ -269,7 +369,7 @@ class GitSource:
         return str(output)
 
     def _failure(self, command: str, arguments: Sequence[str], err: GitCommandError) -> SourceError:
-        remote = self._url in arguments
+        remote = self._url in arguments or _REMOTE in arguments
         where = f" of {redact(self._url)}" if remote else ""
         text = redact(_complaint(str(err.stderr or "")))
         if "Timeout: the command" in str(err.stderr):

@@ -9,7 +9,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -38,6 +38,7 @@ class GitTree:
         limit: The most bytes of one file.
         timeout: Seconds that one answer of git may take.
         listed: False for a revision of which no files are read.
+        fetch: Brings objects of a partial clone that are missing, by their ids; None leaves that to git.
 
     Raises:
         SourceError: There is no such repository or revision, or git does not work.
@@ -52,7 +53,9 @@ class GitTree:
         limit: int = MAX_FILE_BYTES,
         timeout: float = 60.0,
         listed: bool = True,
+        fetch: Callable[[Sequence[str]], None] | None = None,
     ) -> None:
+        self._fetch = fetch
         self._repository = repository
         self._limit = limit
         self._timeout = timeout
@@ -169,6 +172,14 @@ class GitTree:
                 )
             raise TreeError(f"there is no file {path!r}", path=path, code="file-missing")
         return entry[1]
+
+    def blobs(self) -> dict[str, str]:
+        """Return path to git's name of the content, for every file and symlink."""
+        return {path: name for path, (mode, name) in self._entries.items() if mode != _SUBMODULE}
+
+    def read_blob_at(self, path: str) -> bytes:
+        """Return the content at a path that `blobs` names; of a symlink, where it leads."""
+        return self._blob(self._entries[path][1], path)
 
     def _follow(self, path: str) -> str:
         """Return the place that `path` names after all symlinks, whether something stands there or not."""
@@ -288,7 +299,7 @@ class GitTree:
     def _blob(self, object_id: str, path: str) -> bytes:
         """Read one object through the running `git cat-file --batch`."""
         try:
-            size, content = self._ask(object_id, time.monotonic() + self._timeout)
+            size, content = self._ask_or_fetch(object_id)
         except OSError as err:
             self._abort()
             raise SourceError(f"git stopped while {path!r} was read: {err.strerror}", code="git") from None
@@ -310,6 +321,19 @@ class GitTree:
                 hint="keep large files out of the repository",
             )
         return content
+
+    def _ask_or_fetch(self, object_id: str) -> tuple[int, bytes]:
+        """Return an object's size and content; where it is missing, have it fetched once."""
+        if self._fetch is None:
+            return self._ask(object_id, time.monotonic() + self._timeout)
+        with contextlib.suppress(OSError, SourceError):
+            size, content = self._ask(object_id, time.monotonic() + self._timeout)
+            if size >= 0:
+                return size, content
+        # Where an object is missing git ends, since it is not told where to fetch; a new one finds it.
+        self._abort()
+        self._fetch([object_id])
+        return self._ask(object_id, time.monotonic() + self._timeout)
 
     def _ask(self, object_id: str, deadline: float) -> tuple[int, bytes]:
         """Return an object's size (-1 without such a blob) and content (none above the limit)."""

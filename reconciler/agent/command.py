@@ -81,7 +81,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trust",
         type=Path,
         metavar="DIR",
-        help="folder with known_hosts and ca.crt for git, hub-ca.crt for the hub",
+        help="folder with known_hosts and ca.crt for git, hub-ca.crt for the hub; with allowed_signers (SSH)"
+        " or signers.asc (GPG) in it, every revision must be signed",
     )
     parser.add_argument(
         "--require-signed-images",

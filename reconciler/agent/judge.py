@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from reconciler import __version__
 from reconciler.agent.assessment import Allowed, Assessment, Held, Reason, Refused, Suspended
 from reconciler.agent.revision import Digests, SiteRevision
 from reconciler.agent.version import satisfies
 from reconciler.documents.tree import FileTree
-from reconciler.fleet.loading import load_fleet
+from reconciler.fleet.loading import Choice, load_fleet
 from reconciler.model.finding import Finding, Severity
 from reconciler.model.trust import SignatureDemand
 from reconciler.pipeline.evaluate import evaluate_site
@@ -43,7 +44,10 @@ def judge_site(
     Raises:
         SourceError: A file of the revision cannot be read.
     """
-    load = load_fleet(tree)
+    load = load_fleet(tree, choose=_only(site_name))
+    if load.fleet is not None and site_name not in load.fleet.sites:
+        # Its file may be in a folder of another name; before it is called removed, all are read.
+        load = load_fleet(tree)
     if load.fleet is None:
         return _refused(revision, "invalid", load.findings)
     if not _is_wanted(load.fleet.requires):
@@ -111,6 +115,16 @@ def _former(annotations: Mapping[str, str]) -> tuple[str, ...]:
     """Return the names that a site had before, by its annotation `wayside.dev/renamed-from`."""
     names = str(annotations.get("wayside.dev/renamed-from") or "").split(",")
     return tuple(name.strip() for name in names if name.strip())
+
+
+def _only(site: str) -> Choice:
+    """Return a choice of the files in the site's own folder: of other sites, nothing is fetched."""
+
+    def choose(paths: tuple[str, ...], spec: Mapping[str, Any]) -> Collection[str]:
+        del spec
+        return [path for path in paths if path.rpartition("/")[0].rpartition("/")[2] == site] or paths
+
+    return choose
 
 
 def _is_wanted(specifier: str) -> bool:

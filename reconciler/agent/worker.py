@@ -91,6 +91,13 @@ def assess(request: Request, judge: Judge | None = None) -> Assessment:
             return Unchanged(commit)
         revision = source.fetch()
         commit = revision.commit
+        if problem := source.signature_problem(commit):
+            return Held(
+                commit,
+                "NotSigned",
+                f"{commit[:12]} is not signed by anybody whom this site trusts: {problem}",
+                "sign the commit, or bring the new key to the site with its installation",
+            )
         if request.base and not request.allow_rewind and not source.descends(commit, request.base):
             return Held(
                 commit,
@@ -111,7 +118,7 @@ def _judge(source: GitSource, revision: Revision, request: Request, judge: Judge
 
         judge = partial(judge_site, signed_images=request.signed_images, image_keys=tuple(request.image_keys))
     try:
-        with source.tree(revision.commit) as tree:
+        with source.tree(revision.commit, site=request.site) as tree:
             answer = judge(tree, revision, request.site)
         trouble: SourceError | None = None
         if not isinstance(answer, Refused | Held):
@@ -123,7 +130,7 @@ def _judge(source: GitSource, revision: Revision, request: Request, judge: Judge
             raise trouble
         return answer
     source.clone_again()
-    with source.tree(revision.commit) as tree:
+    with source.tree(revision.commit, site=request.site) as tree:
         return judge(tree, revision, request.site)
 
 
