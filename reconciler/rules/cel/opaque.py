@@ -1,6 +1,6 @@
 """Opaque values as protobuf messages, which is how the native engine can carry and type-check them.
 
-Every opaque type is a message of a descriptor pool made here. Its first field is a canonical text, so that
+Every opaque type is a message whose descriptor is made here. Its first field is a canonical text, so that
 equal values are equal messages; the second holds the text that the value is read from where that differs.
 """
 
@@ -21,8 +21,13 @@ __all__ = ["decode", "encode", "pool"]
 _PREFIX = "wayside.cel"
 
 
-def _well_known(pool: descriptor_pool.DescriptorPool) -> None:
-    from google.protobuf import (
+@lru_cache(maxsize=1)
+def pool() -> descriptor_pool.DescriptorPool:
+    """Return protobuf's own pool with the opaque types added.
+
+    It is the one that generated modules register with, so plain CEL knows the messages of whoever embeds it.
+    """
+    from google.protobuf import (  # noqa: F401 - importing them registers the well-known types
         any_pb2,
         duration_pb2,
         empty_pb2,
@@ -32,23 +37,7 @@ def _well_known(pool: descriptor_pool.DescriptorPool) -> None:
         wrappers_pb2,
     )
 
-    for module in (
-        any_pb2,
-        duration_pb2,
-        empty_pb2,
-        field_mask_pb2,
-        struct_pb2,
-        timestamp_pb2,
-        wrappers_pb2,
-    ):
-        pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
-
-
-@lru_cache(maxsize=1)
-def pool() -> descriptor_pool.DescriptorPool:
-    """Return the descriptor pool that has the opaque types and protobuf's well-known types."""
-    made = descriptor_pool.DescriptorPool()
-    _well_known(made)
+    made = descriptor_pool.Default()
     for full_name in OPAQUE:
         package, _, name = full_name.rpartition(".")
         file = descriptor_pb2.FileDescriptorProto(
