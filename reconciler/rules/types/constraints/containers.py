@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from reconciler.model.quantity import parse_quantity
@@ -52,6 +53,8 @@ _NATIVE = frozenset(("cpu", "memory", "ephemeral-storage"))
 
 def amount(value: Any) -> Any:
     """Return a decoded quantity's number; a null is 0."""
+    if isinstance(value, int | float):
+        return Decimal(str(value))  # a number may be larger than a text that is one
     return parse_quantity(str(value if value is not None else 0).strip())
 
 
