@@ -36,6 +36,15 @@ class Server:
         """
         return self._say("POST", self._url(manifest), manifest, dry=True)
 
+    def answer(self, manifest: dict[str, Any]) -> dict[str, Any] | None:
+        """Return a new object as the server would store it, or None where it refuses it."""
+        query = {"fieldValidation": "Strict", "dryRun": "All"}
+        try:
+            made: dict[str, Any] = self._cluster.request("POST", self._url(manifest), manifest, query=query)
+        except APIError:
+            return None
+        return made
+
     def create(self, manifest: dict[str, Any]) -> dict[str, Any]:
         """Create an object for good."""
         made: dict[str, Any] = self._cluster.request("POST", self._url(manifest), manifest)
