@@ -19,6 +19,18 @@ _LABEL_KEY = re.compile(
     r"(?:(?=.{1,253}/)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*/)?"
     r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z"
 )
+_FLAGS = re.compile(r"\(\?([ims]+)\)")
+_POSIX_CLASS = re.compile(r"\[:([a-z]+):\]")
+_POSIX = {
+    "alnum": "0-9A-Za-z",
+    "alpha": "A-Za-z",
+    "digit": "0-9",
+    "lower": "a-z",
+    "space": r"\t\n\v\f\r ",
+    "upper": "A-Z",
+    "word": "0-9A-Za-z_",
+    "xdigit": "0-9A-Fa-f",
+}
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?\Z")
 
 
@@ -90,7 +102,14 @@ def go_pattern(pattern: str) -> str:
             index += 2
             continue
         if in_class:
+            named = _POSIX_CLASS.match(pattern, index)
+            if named is not None and named[1] in _POSIX:
+                result.append(_POSIX[named[1]])
+                index = named.end()
+                continue
             in_class = char != "]" or pattern[index - 1] == "["
+            if char in "[&~|" or (char == "-" and pattern[index + 1 : index + 2] == "-"):
+                char = f"\\{char}"  # Python gives these a meaning in a class, or will
         elif char == "[":
             in_class = True
         elif char == "$":
@@ -113,7 +132,9 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
                 f"expected a regular expression of Go, found {unknown} in {pattern!r}", code="bad-pattern"
             )
     try:
-        return re.compile(f"^(?:{go_pattern(pattern)})\\Z", re.ASCII)
+        flags = _FLAGS.match(pattern)
+        begin, rest = (f"(?{flags[1]}:", pattern[flags.end() :]) if flags is not None else ("(?:", pattern)
+        return re.compile(f"^{begin}{go_pattern(rest)})\\Z", re.ASCII)
     except re.error as err:
         raise RenderError(
             f"expected a regular expression, found {pattern!r}: {err}",
