@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from reconciler.agent.settings import AgentSettings
 
 __all__ = ["add_arguments", "run", "settings_of"]
+
+
+_PUBLIC_KEY = re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----\n?", re.DOTALL)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="folder with known_hosts and ca.crt for git, hub-ca.crt for the hub; with allowed_signers (SSH)"
-        " or signers.asc (GPG) in it, every revision must be signed",
+        " or signers.asc (GPG) in it, every revision must be signed; with image-keys.pub, every image",
     )
     parser.add_argument(
         "--require-signed-images",
@@ -153,7 +157,7 @@ def settings_of(args: argparse.Namespace) -> AgentSettings:
         worker_timeout=max(300.0, args.git_timeout * 3),
         allow_rewind=args.allow_rewind,
         signed_images=args.require_signed_images,
-        image_keys=tuple(_read_key(path) for path in args.image_key),
+        image_keys=_image_keys(args),
         json_logs=args.log_format == "json",
         sink_token_file=args.sink_token_file or _within(args.credentials, "hub-token"),
         sink_ca_file=args.sink_ca_file or _within(args.trust, "hub-ca.crt"),
@@ -170,19 +174,31 @@ def _within(folder: Path | None, name: str) -> str:
     return str(path.absolute()) if path is not None and path.is_file() else ""
 
 
-def _read_key(path: Path) -> str:
+def _image_keys(args: argparse.Namespace) -> tuple[str, ...]:
+    """Return the keys of `--image-key`, and of `image-keys.pub` in the folder of `--trust`."""
+    installed = _within(args.trust, "image-keys.pub")
+    paths = [*args.image_key, *([Path(installed)] if installed else [])]
+    return tuple(key for path in paths for key in _read_keys(path))
+
+
+def _read_keys(path: Path) -> list[str]:
+    """Return the public keys of a file, each in PEM.
+
+    Raises:
+        UsageError: The file cannot be read, or has none.
+    """
     try:
-        text = path.read_text(encoding="ascii")
+        keys = _PUBLIC_KEY.findall(path.read_text(encoding="ascii"))
     except (OSError, UnicodeDecodeError) as err:
         why = err.strerror if isinstance(err, OSError) else "it is not PEM"
         raise UsageError(f"expected a public key in {path}: {why}", code="bad-key") from err
-    if "-----BEGIN PUBLIC KEY-----" not in text:
+    if not keys:
         raise UsageError(
             f"expected a public key in PEM in {path}, found something else",
             code="bad-key",
             hint="for example what `cosign public-key --key release.key` prints",
         )
-    return text
+    return keys
 
 
 def _seconds(text: str) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -18,7 +17,6 @@ from tests.images.signatures.cases import p256
 from tests.images.signatures.service import Options, PrivateKey, Service, pem, statement
 from tests.images.signatures.stored import Store
 
-INDEX = json.dumps({"schemaVersion": 2, "manifests": []}).encode()
 TRUST = {
     "signers": [{"name": "release", "keys": [{"path": "trust/release.pub"}]}],
     "images": [{"match": ["docker.io/acme/*"], "anyOf": ["release"]}],
@@ -54,13 +52,15 @@ class Fleet:
     def lock(self, key: PrivateKey) -> None:
         """Lock the image with a signature by a key."""
         store = Store()
-        digest = store.add(INDEX)
+        digest, manifest = store.image("arm64")
+        image_files = set(store.files)
         payload = statement({"sha256": digest[7:]}, predicate_type="https://sigstore.dev/cosign/sign/v1")
         bundle = Service().attest(payload, Options(log="none", key=key), keyless=False)
         signature = store.bundle(bundle, digest)
         for path, content in store.files.items():
             self.write(path, content.decode())
-        platform = {"platform": "linux/arm64", "digest": f"sha256:{'b' * 64}", "size": 1000}
+        self.signature_files = [self.repository / path for path in store.files if path not in image_files]
+        platform = {"platform": "linux/arm64", "digest": manifest, "size": 0}
         image = {"name": "acme/pos", "tag": "1", "digest": digest, "platforms": [platform]}
         self.write("images.lock", yaml.safe_dump({"images": [{**image, "signatures": [signature]}]}))
 
@@ -105,12 +105,12 @@ def foreign_signature(fleet: Fleet) -> None:
 
 
 def lost_evidence(fleet: Fleet) -> None:
-    for file in (fleet.repository / "evidence/sha256").iterdir():
+    for file in fleet.signature_files:
         file.unlink()
 
 
 def altered_evidence(fleet: Fleet) -> None:
-    for file in (fleet.repository / "evidence/sha256").iterdir():
+    for file in fleet.signature_files:
         file.write_text(file.read_text() + " ")
 
 
@@ -152,7 +152,8 @@ def test_an_installation_demands_signatures_whatever_the_fleet_says(fleet: Fleet
     head = {"apiVersion": "wayside.dev/v1alpha1", "kind": "Fleet", "metadata": {"name": "shops"}}
     fleet.write("fleet.yaml", yaml.safe_dump({**head, "spec": {"rules": settings}}))
     fleet.commit()
-    assert fleet.sync()[0] == 0
+    code, told = fleet.sync()
+    assert code == 0, told
     code, told = fleet.sync("--require-signed-images")
     assert code == 1
     assert "this site takes signed images only" in told
@@ -162,6 +163,12 @@ def test_an_installation_demands_signatures_whatever_the_fleet_says(fleet: Fleet
     assert (code, "found a signature that is not right" in told) == (1, True)
     own.write_bytes(pem(fleet.key))
     assert fleet.sync("--image-key", str(own))[0] == 0
+    trust = fleet.folder / "trust"
+    trust.mkdir()
+    (trust / "image-keys.pub").write_bytes(pem(p256()))
+    assert fleet.sync("--trust", str(trust))[0] == 1
+    (trust / "image-keys.pub").write_bytes(pem(p256()) + pem(fleet.key))
+    assert fleet.sync("--trust", str(trust))[0] == 0
     own.write_text("no key")
     code, told = fleet.sync("--image-key", str(own))
     assert (code, "expected a public key in PEM" in told) == (2, True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "run"]
 
-_TRUST = ("known_hosts", "allowed_signers", "signers.asc", "ca.crt", "hub-ca.crt")
+_TRUST = ("known_hosts", "allowed_signers", "signers.asc", "ca.crt", "hub-ca.crt", "image-keys.pub")
 _CREDENTIALS = ("username", "password", "identity", "hub-token", "webhook-secret")
 
 

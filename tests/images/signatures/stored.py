@@ -37,14 +37,50 @@ class Store:
         return Evidence(MemoryTree(self.files))
 
     def manifest(self, layers: Iterable[dict[str, Any]], **more: Any) -> str:
-        value = {"schemaVersion": 2, "layers": list(layers), **more}
+        config = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": self.add(b"{}"), "size": 2}
+        kind = "application/vnd.oci.image.manifest.v1+json"
+        value = {
+            "schemaVersion": 2,
+            "mediaType": kind,
+            "config": config,
+            "layers": [{"size": 0, **layer} for layer in layers],
+            **more,
+        }
         return self.add(json.dumps(value).encode())
+
+    def image(self, architecture: str) -> tuple[str, str]:
+        """Store the index of an image without layers; return its digest and that of the manifest in it."""
+        config = self.add(json.dumps({"os": "linux", "architecture": architecture}).encode())
+        kind = "application/vnd.oci.image.manifest.v1+json"
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": kind,
+            "config": {
+                "mediaType": "application/vnd.oci.image.config.v1+json",
+                "digest": config,
+                "size": len(self.content(config)),
+            },
+            "layers": [],
+        }
+        digest = self.add(json.dumps(manifest).encode())
+        listed = {"mediaType": kind, "digest": digest, "size": len(self.content(digest))}
+        index = {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.index.v1+json",
+            "manifests": [{**listed, "platform": {"os": "linux", "architecture": architecture}}],
+        }
+        return self.add(json.dumps(index).encode()), digest
+
+    def content(self, digest: str) -> bytes:
+        return self.files[f"evidence/sha256/{digest.removeprefix('sha256:')}"]
 
     def bundle(self, bundle: dict[str, Any], subject: str) -> str:
         """Store a bundle about an image as a referrer; return its manifest's digest."""
         kind = "application/vnd.dev.sigstore.bundle.v0.3+json"
-        layer = {"mediaType": kind, "digest": self.add(json.dumps(bundle).encode())}
-        return self.manifest([layer], subject={"digest": subject})
+        content = json.dumps(bundle).encode()
+        layer = {"mediaType": kind, "digest": self.add(content), "size": len(content)}
+        index = {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": subject, "size": 0}
+        return self.manifest([layer], subject=index)
 
 
 def fetch(url: str, repository: str, reference: str, store: Store) -> LockedImage:
