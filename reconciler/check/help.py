@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-from reconciler.model.finding import Severity
+from reconciler.model.finding import Finding, Severity
 from reconciler.model.rulehelp import RuleHelp
 from reconciler.rules.builtin import PREFIX
 from reconciler.rules.catalogue import CHECKS
 from reconciler.rules.policy import SitePolicy
 
-__all__ = ["DOCUMENTATION", "rule_help"]
+__all__ = ["DOCUMENTATION", "hinted", "rule_help"]
 
 #: Where the documentation stands.
 DOCUMENTATION = "https://wayside.dev/docs"
@@ -28,6 +29,26 @@ def rule_help(policies: Iterable[SitePolicy]) -> Mapping[str, RuleHelp]:
     }
     found |= {policy.name: _of(policy) for policy in policies}
     return found
+
+
+_HINTS = {
+    "fleet-schema": "`wayside export schemas` writes the schema, which editors can use",
+    "lock-schema": "`wayside images lock` writes this file anew",
+    "rule-error": "mend the rule; `wayside test` tries it on its examples",
+    "site-schema": "`wayside export schemas` writes the schema, which editors can use",
+    "yaml": "mend the text around this line",
+}
+
+
+def hinted(finding: Finding) -> Finding:
+    """Return a finding with a hint, where its rule gives none."""
+    if finding.hint:
+        return finding
+    if finding.rule == "schema" and finding.resource is not None:
+        path = ".".join(step for step in finding.field_path if isinstance(step, str))
+        name = f"{finding.resource.kind.lower()}.{path}".rstrip(".")
+        return replace(finding, hint=f"write a value that fits; `kubectl explain {name}` says what does")
+    return replace(finding, hint=_HINTS.get(finding.rule, ""))
 
 
 def _of(policy: SitePolicy) -> RuleHelp:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from reconciler.check.baseline import Base, Baseline, choose_sites, marked
 from reconciler.check.collecting import collected_rarely
-from reconciler.check.help import rule_help
+from reconciler.check.help import hinted, rule_help
 from reconciler.check.spread import spread
 from reconciler.documents.tree import FileTree, TreeError
 from reconciler.errors import InputError, UsageError
@@ -162,7 +162,12 @@ def check_fleet(
             [*missed, *(result for share in shares for result in share.results)],
             key=lambda result: result.name,
         ),
-        findings=merge_findings([*findings, *(finding for share in shares for finding in share.findings)]),
+        findings=tuple(
+            map(
+                hinted,
+                merge_findings([*findings, *(finding for share in shares for finding in share.findings)]),
+            )
+        ),
         not_checked=merge_not_checked(item for share in shares for item in share.not_checked),
         rules=rule_help(rulebook.pack.policies.values()),
         unchanged=unchanged,

@@ -150,6 +150,7 @@ class _Loader:
         self._site_paths: tuple[str, ...] = ()
         self._findings: list[Finding] = []
         self._broken: list[BrokenSite] = []
+        self._wrong_classes: set[str] = set()
 
     def load(self) -> FleetLoad:
         settings = self._settings()
@@ -228,7 +229,10 @@ class _Loader:
     def _classes(self, patterns: Iterable[str]) -> dict[str, _Part]:
         classes: dict[str, _Part] = {}
         for path in self._expand(patterns):
-            for part in self._parts(path, "siteclass", _SITE) or ():
+            parts = self._parts(path, "siteclass", _SITE)
+            if parts is None:
+                self._wrong_classes |= self._named_in(path)
+            for part in parts or ():
                 if part.name in classes:
                     self._duplicate("SiteClass", part, classes[part.name].at)
                 else:
@@ -256,10 +260,10 @@ class _Loader:
                 site = self._site(parts[0], directory, classes, defaults)
                 if site is not None and site.name in sites:
                     self._duplicate("site", parts[0], sites[site.name].at)
-            if len(self._findings) > before:
+            if len(self._findings) > before or site is None:
                 name = site.name if site is not None else self._name(parts, path)
                 self._broken.append(BrokenSite(name=name, path=path, directory=directory))
-            elif site is not None:
+            else:
                 sites[site.name] = site
         return sites
 
@@ -270,6 +274,8 @@ class _Loader:
         of_class: Mapping[str, Any] = {}
         if "class" in spec:
             known = classes.get(spec["class"])
+            if known is None and spec["class"] in self._wrong_classes:
+                return None  # what is wrong with the class is said once, where it is written
             if known is None:
                 names = ", ".join(classes) or "none"
                 self._add(
@@ -342,6 +348,13 @@ class _Loader:
                 ]
             return None
         return [_Part(document.value, path, document.index, data) for document in documents]
+
+    def _named_in(self, path: str) -> set[str]:
+        """Return the names of the documents of a file in which something is wrong."""
+        try:
+            return {_name_of(document.value) for document in load(self._tree.read(path), path)}
+        except (DocumentError, TreeError):
+            return {path.rpartition("/")[2].rpartition(".")[0]}  # classes are mostly named like their files
 
     def _expand(self, patterns: Iterable[str]) -> list[str]:
         paths: dict[str, None] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from reconciler.model.finding import Finding, NotChecked
 from reconciler.model.fleet import Waiver
@@ -12,10 +12,14 @@ from reconciler.report.document import WaiverUse
 __all__ = ["merge_findings", "merge_not_checked", "waiver_uses"]
 
 
+_RULE_ERROR = "rule-error"
+
+
 def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Merge findings of many sites that have one cause, and put them in a fixed order.
 
-    Findings have one cause where rule, severity, place, object and field are the same. Where one site has
+    Findings have one cause where rule, severity, place and object are the same: the same line may be another
+    element of a list at another site. Where one site has
     several of them, the first of each site are merged, then the second, and so on, so that none is lost.
     The message is that of the first site by name: sites may be named differently in it.
     """
@@ -27,7 +31,6 @@ def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
             finding.severity,
             finding.location,
             finding.resource,
-            finding.field_path,
         )
         number = seen.get((*cause, finding.sites), 0)
         seen[(*cause, finding.sites)] = number + 1
@@ -41,7 +44,31 @@ def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         # What is new at one site is new, although others had it before.
         new = any(each.new for each in group.values()) if first.new is not None else None
         merged.append(dataclasses.replace(first, sites=sites, new=new))
-    return tuple(sorted(merged, key=lambda finding: finding.order))
+    return tuple(sorted(_without_echoes(merged), key=lambda finding: finding.order))
+
+
+def _without_echoes(findings: Sequence[Finding]) -> list[Finding]:
+    """Fold what a rule that cannot be used says at each site into the finding on the rule itself."""
+    broken = {(f.location, f.message): f for f in findings if f.rule == _RULE_ERROR}
+    kept = []
+    for finding in findings:
+        cause = next(
+            (
+                key
+                for key in broken
+                if finding.rule != _RULE_ERROR
+                and key[0] == finding.location
+                and finding.message.endswith(key[1])
+            ),
+            None,
+        )
+        if cause is None:
+            kept.append(finding)
+        else:
+            sites = tuple(sorted({*broken[cause].sites, *finding.sites}))
+            hint = broken[cause].hint or finding.hint
+            broken[cause] = dataclasses.replace(broken[cause], sites=sites, hint=hint)
+    return [broken[f.location, f.message] if f.rule == _RULE_ERROR else f for f in kept]
 
 
 def merge_not_checked(items: Iterable[NotChecked]) -> tuple[NotChecked, ...]:

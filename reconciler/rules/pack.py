@@ -378,10 +378,17 @@ class _Loader:
                     rule="rule-settings",
                     severity=Severity.ERROR,
                     message=f"expected the id of a rule, found {name!r}",
-                    location=at or self._fleet.at,
+                    location=at or self._setting(name),
                     hint=f"did you mean {close[0]}?" if close else "docs/rules/index.md lists all rules",
                 )
             )
+
+    def _setting(self, name: str) -> Location:
+        """Return where the fleet sets a rule."""
+        if self._read is None:
+            return self._fleet.at
+        path = self._fleet.at.path
+        return locate(self._read(path), path, ("spec", "rules", "settings", name), key=True)
 
     def _fail(
         self,
