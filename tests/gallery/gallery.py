@@ -61,9 +61,9 @@ def page() -> str:
         "<!-- Made by `python -m tests.gallery.gallery`. -->",
         "# Gallery of mistakes",
         "",
-        f"{len(MISTAKES)} mistakes in the fleet that `wayside init` makes, and what `wayside check` says of each.",
-        "The tests make every one of them, hold that it is reported once, in this file and on this line, and that",
-        "the hint's fix lets the check pass.",
+        f"{len(MISTAKES)} mistakes in the fleet that `wayside init` makes, and what `wayside check` says of them.",
+        "The tests make every one of them, and hold that it is reported once, in this file and on this line,",
+        "and that the hint's fix lets the check pass.",
         "",
     ]
     with tempfile.TemporaryDirectory() as folder:
