@@ -61,7 +61,7 @@ def page() -> str:
         "<!-- Made by `python -m tests.gallery.gallery`. -->",
         "# Gallery of mistakes",
         "",
-        f"{len(MISTAKES)} mistakes in the fleet that `wayside init` makes, and what `wayside check` says of them.",
+        f"{len(MISTAKES)} mistakes in the fleet of `wayside init`, and what `wayside check` says of them.",
         "The tests make every one of them, and hold that it is reported once, in this file and on this line,",
         "and that the hint's fix lets the check pass.",
         "",
