@@ -2,10 +2,10 @@
 
 Usage: `python -m tests.benchmarks.check [--sites 1000] [--large 10000] [--sample 20] [--kubectl PATH]`
 
-The usual pipeline is `kubectl kustomize` for every overlay, then a schema validator (kubernetes-validate where it
-is installed, otherwise the library jsonschema with a schema of three fields), then three policies in cel-python.
-Each step runs over a sample of the overlays, two at a time, and is scaled to all of them. Every run of Wayside is
-a whole process, cold. On a busy machine, read the seconds of processors.
+The usual pipeline is `kubectl kustomize` for every overlay, then a schema validator (kubernetes-validate where
+it is installed, otherwise the library jsonschema with a schema of three fields), then three policies in
+cel-python. Each step runs over a sample of the overlays, two at a time, and is scaled to all. Every run of
+Wayside is a whole process, cold. On a busy machine, read the seconds of processors.
 """
 
 from __future__ import annotations
@@ -168,8 +168,7 @@ def main() -> int:
         sys.stdout.write(
             f"usual pipeline, {len(sample)} of {len(overlays)} overlays, two at a time: kubectl kustomize "
             f"{usual[0]:.1f} s, schemas {usual[1]:.1f} s, policies {usual[2]:.1f} s; scaled to all "
-            f"{scaled:.0f} s: {scaled / cold.wall:.0f} times Wayside's
-"
+            f"{scaled:.0f} s: {scaled / cold.wall:.0f} times Wayside's\n"
         )
         figures["times"] = scaled / cold.wall
     if options.large:
