@@ -2,8 +2,8 @@
 
 Usage: `python -m tests.benchmarks.check [--sites 1000] [--large 10000] [--sample 20] [--kubectl PATH]`
 
-The usual pipeline is `kubectl kustomize` for every overlay, then a schema validator (kubernetes-validate where
-it is installed, otherwise the library jsonschema with a schema of three fields), then three policies in
+The usual pipeline is `kubectl kustomize` for every overlay, then a schema validator (kubernetes-validate
+where it is installed, otherwise the library jsonschema with a schema of three fields), then three policies in
 cel-python. Each step runs over a sample of the overlays, two at a time, and is scaled to all. Every run of
 Wayside is a whole process, cold. On a busy machine, read the seconds of processors.
 """
