@@ -45,7 +45,6 @@ __all__ = [
     "decode_image",
     "decode_name_references",
     "decode_patch_options",
-    "decode_plugin_replacement",
     "decode_replacement",
     "decode_replacements",
     "decode_replica",
@@ -257,7 +256,7 @@ def _target(fields: Fields) -> Decoder:
     return decoder
 
 
-def _replacement_fields(*, strict: bool, with_path: bool) -> Fields:
+def _replacement_fields(*, strict: bool) -> Fields:
     """Return the fields of a replacement: strict in a kustomization, not so in a file of replacements."""
     options = _replacement_options(
         Fields(
@@ -282,12 +281,11 @@ def _replacement_fields(*, strict: bool, with_path: bool) -> Fields:
         "sourceValue": lambda value, at: None if value is None else string(value, at),
         "targets": lambda value, at: None if value is None else list_of(target)(value, at),
     }
-    return Fields("a replacement", {**fields, "path": string} if with_path else fields, strict=strict)
+    return Fields("a replacement", {**fields, "path": string} if strict else fields, strict=strict)
 
 
-_replacement_with_path = _replacement_fields(strict=True, with_path=True)
-_replacement_in_plugin = _replacement_fields(strict=False, with_path=True)
-_replacement_in_file = _replacement_fields(strict=False, with_path=False)
+_replacement_with_path = _replacement_fields(strict=True)
+_replacement_in_file = _replacement_fields(strict=False)
 
 
 def _make_replacement(found: dict[str, Any], at: Path) -> Replacement:
@@ -311,11 +309,6 @@ def _make_replacement(found: dict[str, Any], at: Path) -> Replacement:
 def decode_replacement(value: Any, at: Path) -> Replacement:
     """Return an entry of `replacements`."""
     return _make_replacement(_replacement_with_path(value, at), at)
-
-
-def decode_plugin_replacement(value: Any, at: Path) -> Replacement:
-    """Return a replacement of a ReplacementTransformer, where unknown fields are ignored."""
-    return _make_replacement(_replacement_in_plugin(value, at), at)
 
 
 def decode_replacements(value: Any) -> tuple[Replacement, ...]:

@@ -22,7 +22,7 @@ from reconciler.render.parsing import (
     decode_field_specs,
     decode_image,
     decode_patch_options,
-    decode_plugin_replacement,
+    decode_replacement,
     decode_replica,
     decode_selector,
 )
@@ -84,7 +84,7 @@ def plugin_fields() -> dict[str, dict[str, Decoder]]:
         },
         "PatchJson6902Transformer": {"path": text, "jsonOp": text, "target": decode_selector},
         "PatchStrategicMergeTransformer": {"paths": strings, "patches": text},
-        "ReplacementTransformer": {"replacements": list_of(decode_plugin_replacement)},
+        "ReplacementTransformer": {"replacements": list_of(decode_replacement)},
         "ValueAddTransformer": {"value": text, "targets": decode_value_targets, "targetFilePath": text},
         "HashTransformer": {},
         "IAMPolicyGenerator": {

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from reconciler.errors import RenderError
-from reconciler.render.decoding import Decoder, Fields
+from reconciler.render.decoding import Decoder, FieldError, Fields
 from reconciler.render.fieldspec import MISSING, FieldSpec, TransformerConfig, split_path
 from reconciler.render.generators import content_hash, make_config_map, make_secret
 from reconciler.render.item import Item
@@ -84,8 +84,22 @@ def read_plugin(item: Item, *, generator: bool) -> Plugin:
         wanted = "a generator" if generator else "a transformer"
         raise RenderError(f"expected {wanted}, found {kind}", code="plugin")
     body = plain(item.body)
-    fields = known[kind](body, ())
+    fields = _decoded(known[kind], body)
     return Plugin(kind, fields, item)
+
+
+def _decoded(decode: Decoder, body: dict[str, Any]) -> dict[str, Any]:
+    """Return the decoded fields of a plugin, where unknown ones are ignored at every level."""
+    while True:
+        try:
+            return decode(body, ())  # type: ignore[no-any-return] # the fields of a plugin are a map
+        except FieldError as err:
+            if err.code != "unknown-field":
+                raise
+            node: Any = body
+            for step in err.field[:-1]:
+                node = node[step]
+            del node[err.field[-1]]
 
 
 def generate(plugin: Plugin, load: Callable[[str], bytes]) -> Item:
