@@ -48,7 +48,7 @@ class AdmissionPolicy:
     def parse(
         cls,
         policy: Manifest,
-        bindings: Iterable[Manifest] = (),
+        bindings: Iterable[Manifest] | None = (),
         *,
         kubernetes: str = KUBERNETES,
         engine: Engine = None,
@@ -76,7 +76,7 @@ class AdmissionPolicy:
         except UsageError as err:
             # No such engine here, or no such version of Kubernetes: then no policy can be used.
             raise InvalidPolicy(f"{POLICY_KIND} {spec.name!r}", [Problem((), err.message, err.hint)]) from err
-        documents = list(bindings)
+        documents = list(bindings or ())
         parsed = [
             parse_binding(check_kind(binding, BINDING_KIND, binding=index), index, problems)
             for index, binding in enumerate(documents)
@@ -94,7 +94,7 @@ class AdmissionPolicy:
         object: Manifest | None = None,  # noqa: A002 - the field's word
         old_object: Manifest | None = None,
         operation: str | None = None,
-        params: Iterable[Manifest] = (),
+        params: Iterable[Manifest] | None = (),
         namespace_object: Manifest | None = None,
         user_info: Mapping[str, Any] | None = None,
         defaults: bool = True,
@@ -124,7 +124,7 @@ class AdmissionPolicy:
             kinds=self.kinds,
             **attributes,
         )
-        return self.judge(request, params)
+        return self.judge(request, params if params is not None else ())
 
     def judge(self, request: AdmissionRequest, params: Iterable[Manifest] | Params = ()) -> Review:
         """Say what the policy says of a request that was described before; see `review`.
