@@ -89,7 +89,7 @@ class LogEntry:
 
     Attributes:
         index: Its place in the log over all its trees.
-        log_id: The name of the log's key.
+        log_id: The name of the log's key; empty where only the checkpoint says which log it is.
         kind: What it is an entry of, such as `hashedrekord`; "" where only the body says so.
         version: Of that kind.
         integrated_time: Seconds since 1970; 0 where there is none.
@@ -214,9 +214,10 @@ def _entry(message: Message, version: tuple[int, int]) -> LogEntry:
     kind = message.need("kindVersion")
     promise = message.message("inclusionPromise")
     given = message.message("inclusionProof")
+    named = message.message("logId")
     entry = LogEntry(
         index=message.integer("logIndex"),
-        log_id=message.need("logId").data("keyId"),
+        log_id=named.data("keyId") if named is not None else b"",
         kind=kind.text("kind"),
         version=kind.text("version"),
         integrated_time=message.integer("integratedTime"),

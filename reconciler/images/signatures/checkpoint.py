@@ -5,13 +5,12 @@ Formats: github.com/transparency-dev/formats/blob/main/log and golang.org/x/mod/
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 
 from reconciler.images.signatures.protojson import decode_base64
 from reconciler.images.signatures.refusal import SignatureRefused
-from reconciler.images.signatures.trusted_root import Log
+from reconciler.images.signatures.trusted_root import Log, TrustedRoot
 
 __all__ = ["Checkpoint"]
 
@@ -20,7 +19,6 @@ _SIGNATURE = re.compile("— ([^\\s+]+) ([A-Za-z0-9+/]+={0,2})\\Z")
 _SIZE = re.compile(r"(0|[1-9][0-9]{0,18})\Z")
 _OLD_ORIGIN = re.compile(r".* - [0-9]+\Z")
 _MOST_SIGNATURES = 64
-_ED25519 = b"\x01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +76,25 @@ class Checkpoint:
         """Whether it is of a log of the first generation, whose origin ends in the number of a tree."""
         return _OLD_ORIGIN.match(self.origin) is not None
 
+    def log_of(self, root: TrustedRoot) -> Log | None:
+        """Return the log that says it signed this, for entries that do not name their log."""
+        found = (log for log in root.logs if log.host == _host(self.origin) and self._signed_by(log))
+        return next(found, None)
+
+    def _signed_by(self, log: Log) -> list[tuple[str, bytes]]:
+        """Return signer's name and signature of the lines with the hint of a log's key."""
+        hints = {each[:4] for each in log.ids} | {log.key.note_id(self.origin)[:4]}
+        return [(name, signature) for name, hint, signature in self.signatures if hint in hints]
+
     def verify(self, log: Log) -> None:
         """Verify that the log signed it. Signatures of others, such as witnesses, are passed over.
 
         Raises:
             SignatureRefused: It did not, or its key is called by another name.
         """
-        hints = {each[:4] for each in log.ids} | {_note_id(self.origin, log)}
-        named = [(name, signature) for name, hint, signature in self.signatures if hint in hints]
+        named = self._signed_by(log)
         if not self.is_old:
-            if log.host and self.origin.partition("/")[0].partition(":")[0] != log.host:
+            if log.host and _host(self.origin) != log.host:
                 raise SignatureRefused(
                     f"expected a checkpoint of {log.host}, found one of {self.origin[:80]!r}", code=_CODE
                 )
@@ -102,6 +109,5 @@ class Checkpoint:
             )
 
 
-def _note_id(origin: str, log: Log) -> bytes:
-    """Return the hint that signed notes give an Ed25519 key: over the signer's name and the raw key."""
-    return hashlib.sha256(origin.encode() + b"\n" + _ED25519 + log.key.der[-32:]).digest()[:4]
+def _host(origin: str) -> str:
+    return origin.partition("/")[0].partition(":")[0]

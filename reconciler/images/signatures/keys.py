@@ -89,6 +89,12 @@ class PublicKey:
         der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         return cls(der, hashlib.sha256(der).digest(), key)
 
+    def note_id(self, name: str) -> bytes:
+        """Return the key's id in signed notes under a name (c2sp.org/signed-note)."""
+        if isinstance(self._key, ed25519.Ed25519PublicKey):
+            return hashlib.sha256(name.encode() + b"\n\x01" + self._key.public_bytes_raw()).digest()
+        return self.sha256
+
     def verifies(self, signature: bytes, data: bytes) -> bool:
         """Return whether a signature of these bytes is by this key."""
         if isinstance(self._key, ed25519.Ed25519PublicKey):

@@ -115,7 +115,10 @@ def _logs(message: Message, field: str) -> list[Log]:
             said = each.message(name)
             if said is not None and len(said.data("keyId")) >= 4:
                 ids.add(said.data("keyId"))
-        logs.append(Log(frozenset(ids), _host(each.text("baseUrl")), key, _window(given)))
+        host = _host(each.text("baseUrl"))
+        if host:
+            ids.add(key.note_id(host))
+        logs.append(Log(frozenset(ids), host, key, _window(given)))
     return logs
 
 

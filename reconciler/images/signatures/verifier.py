@@ -7,8 +7,15 @@ import re
 from dataclasses import dataclass
 
 from reconciler.images.signatures.artifact import Artifact
-from reconciler.images.signatures.bundle import Bundle, CertificateMaterial, KeyMaterial, MessageSignature
+from reconciler.images.signatures.bundle import (
+    Bundle,
+    CertificateMaterial,
+    KeyMaterial,
+    LogEntry,
+    MessageSignature,
+)
 from reconciler.images.signatures.certificate import SigningCertificate
+from reconciler.images.signatures.checkpoint import Checkpoint
 from reconciler.images.signatures.envelope import Envelope
 from reconciler.images.signatures.keys import PublicKey
 from reconciler.images.signatures.log import verify_inclusion, verify_promise
@@ -17,7 +24,7 @@ from reconciler.images.signatures.refusal import SignatureRefused
 from reconciler.images.signatures.sct import verify_sct
 from reconciler.images.signatures.statement import STATEMENT_TYPE, Statement
 from reconciler.images.signatures.timestamp import verify_timestamp
-from reconciler.images.signatures.trusted_root import TrustedRoot
+from reconciler.images.signatures.trusted_root import Log, TrustedRoot
 
 __all__ = ["Identity", "Pattern", "Verified", "verify", "verify_content"]
 
@@ -226,7 +233,7 @@ def _verify_log(
         if root is None:
             raise _no_root("an entry in a transparency log")
         verify_logged(entry, bundle.content, signer, artifact)
-        log = root.log(entry.log_id)
+        log = _log_of(entry, root)
         if log is None:
             continue
         if entry.promise:
@@ -241,6 +248,12 @@ def _verify_log(
             hint="the trusted root must be of the service that the signer used",
         )
     return times, logged
+
+
+def _log_of(entry: LogEntry, root: TrustedRoot) -> Log | None:
+    if entry.log_id or entry.proof is None:
+        return root.log(entry.log_id)
+    return Checkpoint.parse(entry.proof.checkpoint).log_of(root)
 
 
 def _verify_timestamps(bundle: Bundle, root: TrustedRoot | None) -> list[datetime.datetime]:

@@ -188,6 +188,12 @@ def other_body(change: Callable[[Json], None]) -> Options:
     return Options(body=body)
 
 
+def by_key_alone(root: Json) -> None:
+    log = root["tlogs"][1]
+    key = base64.b64decode(log["publicKey"]["rawBytes"])
+    log["logId"]["keyId"] = b64(hashlib.sha256(key).digest())
+
+
 def foreign_log(bundle: Json) -> None:
     other = TransparencyLog(ec.generate_private_key(ec.SECP256R1()), "rekor.else.test", old=True)
     body = base64.b64decode(entry(bundle)["canonicalizedBody"])
@@ -384,6 +390,18 @@ RIGHT: tuple[Case, ...] = (
     Case("fields by their names in the protocol", keyless(change=snake)),
     Case("a proof without a promise, and a timestamp", lambda s: _no_promise(with_timestamps(NOW)(s))),
     Case("a checkpoint with a witness's signature", witnessed),
+    Case(
+        "an entry that does not name its log of the second generation",
+        keyless(Options(log="new"), change=lambda b: entry(b).pop("logId")),
+        cosign=False,
+        why="cosign finds logs by what the entry names alone",
+    ),
+    Case(
+        "a log of the second generation that the root knows by its key alone",
+        keyless(Options(log="new"), c=by_key_alone),
+        cosign=False,
+        why="cosign takes a log's name as the root says it",
+    ),
     Case("an entry in a known log beside one in an unknown log", two_entries(known=False)),
     Case("a timestamp of an unknown authority beside one of a known", foreign_timestamp(beside=True)),
     Case("two timestamps of one authority", with_timestamps(NOW, NOW + datetime.timedelta(seconds=5))),
@@ -502,6 +520,11 @@ WRONG: tuple[Case, ...] = (
         "timestamp-invalid",
     ),
     Case("no entry in a log", keyless(Options(log="none", timestamp=NOW)), "log-missing"),
+    Case(
+        "an entry that does not name its log of the first generation",
+        keyless(change=lambda b: entry(b).pop("logId")),
+        "log-invalid",
+    ),
     Case("an entry in an unknown log", keyless(change=foreign_log), "log-invalid"),
     Case("an entry in a log by another's name", keyless(change=forged_log), "log-invalid"),
     Case("a log that had been retired before", keyless(c=until("tlogs", 0, _BEFORE)), "log-invalid"),
