@@ -60,6 +60,7 @@ class Outcome:
         failures: Images that could not be resolved; with any, nothing is written.
         pending: What a dry run would ask registries for.
         unchanged: How many entries stay as they are.
+        images: How many entries the lock has then.
         evidence: How many evidence files were written.
         current: Whether nothing is to be done at all.
     """
@@ -68,6 +69,7 @@ class Outcome:
     failures: tuple[Failure, ...] = ()
     pending: tuple[Work, ...] = ()
     unchanged: int = 0
+    images: int = 0
     evidence: int = 0
     current: bool = True
 
@@ -142,6 +144,7 @@ def lock_images(
         failures=resolution.failures,
         pending=pending,
         unchanged=len(entries) - sum(change.after is not None for change in changes),
+        images=len(entries),
         evidence=written,
         current=current and not written,
     )

@@ -69,9 +69,17 @@ def _count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Lock the images of a fleet."""
-    from reconciler.locking.run import lock_images, read_state
+    from reconciler.locking.stamp import known_current, remember_current, settled_stamp, stamp_of
 
     with open_repository(options.directory) as repository:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        stamp = stamp_of(repository.root)
+        if stamp is not None and options.update is None:
+            known = known_current(cache, repository.root, stamp)
+            if known is not None:
+                return _print_counts(_counts(unchanged=known), check=options.check, current=True)
+        from reconciler.locking.run import lock_images, read_state
+
         with Progress("rendering sites") as progress:
             state = read_state(repository.tree, progress=progress)
         if state.findings:
@@ -87,6 +95,10 @@ def run(options: argparse.Namespace) -> int:
                 jobs=options.jobs,
                 progress=progress,
             )
+        if stamp is not None and not outcome.failures and not (options.check and not outcome.current):
+            after = settled_stamp(repository.root)
+            if after is not None and after.same_inputs(stamp):
+                remember_current(cache, repository.root, after, outcome.images)
     return _print(outcome, check=options.check)
 
 
@@ -168,26 +180,24 @@ def _print(outcome: Outcome, *, check: bool) -> int:
     added = sum(change.before is None for change in outcome.changes)
     removed = sum(change.after is None for change in outcome.changes)
     changed = len(outcome.changes) - added - removed
-    counts = ", ".join(
-        f"{number} {word}"
-        for number, word in (
-            (added, "new"),
-            (changed, "changed"),
-            (removed, "no longer used"),
-            (outcome.unchanged, "unchanged"),
-        )
-        if number
-    )
-    if check:
-        if outcome.current:
-            print(f"{style.good('ok')}: images.lock is current: {counts or 'no images'}")
-            return 0
+    counts = _counts(added=added, changed=changed, removed=removed, unchanged=outcome.unchanged)
+    return _print_counts(counts, check=check, current=outcome.current)
+
+
+def _counts(*, added: int = 0, changed: int = 0, removed: int = 0, unchanged: int = 0) -> str:
+    numbers = ((added, "new"), (changed, "changed"), (removed, "no longer used"), (unchanged, "unchanged"))
+    return ", ".join(f"{number} {word}" for number, word in numbers if number) or "no images"
+
+
+def _print_counts(counts: str, *, check: bool, current: bool) -> int:
+    style = Style.for_stream(sys.stdout, os.environ)
+    if check and not current:
         print(
             f"{style.error('refused')}: images.lock is not current; run `wayside images lock` "
             "and commit what it writes"
         )
         return 1
-    print(f"{style.good('ok')}: images.lock: {counts or 'no images'}")
+    print(f"{style.good('ok')}: images.lock{' is current' if check else ''}: {counts}")
     return 0
 
 
