@@ -243,7 +243,7 @@ def _trust(base: FileTree, head: FileTree) -> Iterator[Finding]:
             yield Finding(
                 "trust-changed",
                 Severity.WARNING,
-                f"the trust root {path} is {what}; sites judge by what they trusted before this change",
+                f"the trust root {path} is {what}; sites judge by it from this change on",
                 Location(path if path in after else _FLEET),
             )
 

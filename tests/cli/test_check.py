@@ -305,7 +305,7 @@ def test_with_a_base_everything_that_a_change_takes_from_the_rules_is_listed(
         ("waiver-added", "digest-pinned is waived for market until 2099-01-01: trial", "fleet.yaml", 11),
         (
             "trust-changed",
-            "the trust root trust/release.pub is added; sites judge by what they trusted before this change",
+            "the trust root trust/release.pub is added; sites judge by it from this change on",
             "trust/release.pub",
             1,
         ),

@@ -280,13 +280,22 @@ WEAKENINGS = [
     ),
     pytest.param(
         {"trust/release.pub": "another key\n"},
-        "the trust root trust/release.pub is changed; sites judge by what they trusted before this change",
+        "the trust root trust/release.pub is changed; sites judge by it from this change on",
         id="trust-changed",
     ),
     pytest.param(
         {"trust/other.pub": "another key\n"},
-        "the trust root trust/other.pub is added; sites judge by what they trusted before this change",
+        "the trust root trust/other.pub is added; sites judge by it from this change on",
         id="trust-added",
+    ),
+    pytest.param(
+        {
+            "fleet.yaml": OWN["fleet.yaml"].replace(
+                "spec:\n", "spec:\n  trust: {images: [{match: ['*'], unsigned: nobody signs}]}\n", 1
+            )
+        },
+        "spec.trust of fleet.yaml is changed: who signs images, or which images must be signed",
+        id="trust-settings",
     ),
     pytest.param(
         {
