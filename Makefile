@@ -62,6 +62,11 @@ bench: tools ## Measure, each against its peer in the same run
 pictures: $(READY) ## Draw the pictures of the documentation from real output
 	$(BIN)/python -m tests.pictures.make
 
+.PHONY: docs
+docs: $(READY) ## Build the documentation as a site into site/
+	$(BIN)/python docs/reference/generate.py
+	$(BIN)/python -m mkdocs build --strict --site-dir site
+
 .PHONY: wheel
 wheel: $(READY) ## Build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

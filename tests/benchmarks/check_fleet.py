@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 from pathlib import Path
 
 from tests.benchmarks.render_fleet import WORKLOADS, write_fleet
+from tests.fleet.template_images import image
 
 __all__ = ["commit", "write_checked_fleet"]
 
@@ -48,7 +48,15 @@ def write_checked_fleet(root: Path, *, sites: int) -> list[str]:
     )
     images = [(f"app-{number}", "1.4.2") for number in range(WORKLOADS)]
     images += [("app-0", f"1.5.{number}") for number in range(9)]
-    (root / "images.lock").write_text(json.dumps({"images": [_locked(*image) for image in sorted(images)]}))
+    entries = []
+    evidence = root / "evidence" / "sha256"
+    evidence.mkdir(parents=True)
+    for name, tag in sorted(images):
+        entry, blobs = image(name, tag, _PLATFORMS, (10_000_000, 20_000_000))
+        entries.append({**entry, "name": f"registry.example.com/team/{name}"})
+        for blob in blobs:
+            (evidence / blob.digest.removeprefix("sha256:")).write_bytes(blob.content)
+    (root / "images.lock").write_text(json.dumps({"images": entries}))
     _git(root, "init", "-q", "-b", "main")
     commit(root, "the fleet")
     return overlays
@@ -58,16 +66,6 @@ def commit(root: Path, message: str) -> None:
     """Commit everything that is there."""
     _git(root, "add", "-A")
     _git(root, "commit", "-q", "-m", message)
-
-
-def _locked(name: str, tag: str) -> dict[str, object]:
-    digest = "sha256:" + hashlib.sha256(f"{name}:{tag}".encode()).hexdigest()
-    return {
-        "name": f"registry.example.com/team/{name}",
-        "tag": tag,
-        "digest": digest,
-        "platforms": [{"platform": each, "digest": digest, "size": 30_000_000} for each in _PLATFORMS],
-    }
 
 
 def _git(root: Path, *arguments: str) -> None:

@@ -1,0 +1,93 @@
+"""Write the pages of `docs/reference/` from the code: `python docs/reference/generate.py`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import json
+import os
+import re
+from pathlib import Path
+
+from reconciler.cli.main import COMMANDS
+from reconciler.model.event import EventType
+
+_NOTE = "<!-- Made from the code by docs/reference/generate.py; change that. -->\n"
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def commands() -> str:
+    """Return the page of all commands with their arguments."""
+    os.environ["COLUMNS"] = "100"
+    parts = [_NOTE, "# Commands\n"]
+    for command in COMMANDS:
+        parser = argparse.ArgumentParser(
+            prog=f"wayside {command.name}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        importlib.import_module(command.module).add_arguments(parser)
+        text = f"{command.summary[0].upper()}{command.summary[1:]}."
+        parts.append(
+            f"## `wayside {command.name}`\n\n{text}\n\n```text\n{parser.format_help().rstrip()}\n```\n"
+        )
+    parts.append("Exit codes: 0 fine, 1 findings or a refused sync, 2 usage or environment error.\n")
+    return "\n".join(parts)
+
+
+def schemas() -> str:
+    """Return the page of all published schemas, with their fields at the top."""
+    parts = [_NOTE, "# Schemas\n", "`wayside export schemas` writes them, for editors and other tools.\n"]
+    for path in sorted((_ROOT / "reconciler").glob("**/schemas/*.json")):
+        schema = json.loads(path.read_text(encoding="utf-8"))
+        parts.append(f"## `{path.stem}`\n\n{schema.get('description', schema.get('title', ''))}\n")
+        spec = schema.get("properties", {}).get("spec", {}).get("properties") or schema.get("properties", {})
+        rows = [
+            f"| `{name}` | {_kind(value)} | {_cell(value.get('description', ''))} |"
+            for name, value in sorted(spec.items())
+            if isinstance(value, dict)
+        ]
+        parts += ["| field | type | meaning |", "|---|---|---|", *rows, ""]
+    return "\n".join(parts)
+
+
+def _kind(value: dict[str, object]) -> str:
+    kind = value.get("type", "")
+    return ", ".join(map(str, kind)) if isinstance(kind, list) else str(kind)
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"\s+", " ", text).replace("|", "\\|")
+
+
+def events() -> str:
+    """Return the page of all events that agents send."""
+    source = inspect.getsource(EventType)
+    comments = dict(re.findall(r"^    (\w+) = .*?#\s*(.+)$", source, re.MULTILINE))
+    rows = [
+        f"| `{event.value}` | {comments.get(event.name, event.name.replace('_', ' ').lower())} |"
+        for event in EventType
+    ]
+    return "\n".join(
+        [
+            _NOTE,
+            "# Events\n",
+            "CloudEvents 1.0 that a site's agent sends, numbered per site; "
+            "[the agent](../agent.md) says when.\n",
+            "| type | meaning |",
+            "|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def pages() -> dict[str, str]:
+    """Return every page by its file name."""
+    return {"commands.md": commands(), "schemas.md": schemas(), "events.md": events()}
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (Path(__file__).resolve().parent / name).write_text(text, encoding="utf-8")
