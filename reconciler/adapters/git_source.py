@@ -110,6 +110,7 @@ class GitSource:
         self._timeout = timeout
         self._environment = {**_ENVIRONMENT, **(environment or {})}
         self._access = GitAccess(credentials, trust)
+        self._answers = False
 
     def remote_commit(self) -> str:
         """Ask the remote for the commit that the reference names; costs one short exchange.
@@ -127,6 +128,7 @@ class GitSource:
                 code="reference-missing",
                 hint="push the branch, or name another one with --branch",
             )
+        self._answers = True
         return commit
 
     def fetch(self) -> Revision:
@@ -135,8 +137,9 @@ class GitSource:
         Raises:
             SourceError: It cannot be had. The clone still has what it had.
         """
-        # Asking first costs little and tells a dead remote from a broken clone.
-        self.remote_commit()
+        if not self._answers:
+            # Asking first costs little and tells a dead remote from a broken clone.
+            self.remote_commit()
         if self._is_clone():
             self._clear_locks()
             try:

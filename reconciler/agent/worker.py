@@ -89,6 +89,9 @@ def assess(request: Request, judge: Judge | None = None) -> Assessment:
         commit = source.remote_commit()
         if commit == request.known:
             return Unchanged(commit)
+        if judge is None:
+            # What judging needs is loaded while git waits for the network.
+            threading.Thread(target=_load_pipeline, daemon=True).start()
         revision = source.fetch()
         commit = revision.commit
         if problem := source.signature_problem(commit):
@@ -132,6 +135,14 @@ def _judge(source: GitSource, revision: Revision, request: Request, judge: Judge
     source.clone_again()
     with source.tree(revision.commit, site=request.site) as tree:
         return judge(tree, revision, request.site)
+
+
+def _load_pipeline() -> None:
+    from reconciler.agent import judge
+    from reconciler.rules.cel import default_engine
+
+    del judge
+    default_engine()
 
 
 def _end_with_the_agent() -> None:

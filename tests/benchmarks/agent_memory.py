@@ -54,24 +54,24 @@ class Figures:
     processes: int
 
 
-def make_fleet(folder: Path) -> None:
-    """Make a repository with one site of 20 objects of four kinds."""
+def make_fleet(folder: Path, *, objects: int = OBJECTS) -> None:
+    """Make a repository with one site of some objects of four kinds."""
     site = folder / "sites" / SITE
     site.mkdir(parents=True)
     (folder / "fleet.yaml").write_text(_FLEET)
     (site / "site.yaml").write_text(_SITE)
-    objects = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bench"}}]
-    for number in range(OBJECTS - 1):
+    things = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bench"}}]
+    for number in range(objects - 1):
         name = {"name": f"thing-{number}", "namespace": "bench"}
         match number % 3:
             case 0:
-                objects.append(
+                things.append(
                     {"apiVersion": "v1", "kind": "ConfigMap", "metadata": name, "data": {"text": "x" * 2000}}
                 )
             case 1:
-                objects.append({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": name})
+                things.append({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": name})
             case _:
-                objects.append(
+                things.append(
                     {
                         "apiVersion": "v1",
                         "kind": "Service",
@@ -79,7 +79,7 @@ def make_fleet(folder: Path) -> None:
                         "spec": {"ports": [{"port": 80}], "selector": {"app": "thing"}},
                     }
                 )
-    (site / "objects.yaml").write_text("\n---\n".join(json.dumps(thing) for thing in objects))
+    (site / "objects.yaml").write_text("\n---\n".join(json.dumps(thing) for thing in things))
     (site / "kustomization.yaml").write_text("resources: [objects.yaml]\n")
     for command in (
         ("init", "--quiet", "--initial-branch=main"),

@@ -37,6 +37,7 @@ class KubeTarget:
         former_sites: Names that the site had before.
         propagation: How dependents of a deleted object are deleted: `Background` or `Foreground`.
         page: How many objects a list holds that is asked for at once.
+        discovery: Knows the server's kinds, where several sites of one cluster share it.
     """
 
     def __init__(
@@ -48,11 +49,12 @@ class KubeTarget:
         former_sites: Collection[str] = (),
         propagation: str = "Background",
         page: int = 500,
+        discovery: Discovery | None = None,
     ) -> None:
         self.site = site
         self.namespace = namespace
         self.client = connection if isinstance(connection, KubeClient) else KubeClient(connection)
-        self.discovery = Discovery(self.client)
+        self.discovery = discovery or Discovery(self.client)
         self.site_object = SiteObject(self.client, self.discovery, site, namespace)
         self._sets = tuple(applyset_id(name, namespace) for name in (site, *former_sites))
         self._propagation = propagation
