@@ -30,13 +30,10 @@ def config_map(name: str, value: str = "1", *, namespace: str = "default") -> di
     }
 
 
-class Repository:
-    """A fleet's repository in the layout that `plain_worker` reads."""
+class WorkTree:
+    """A folder with a repository in it, as an engineer has it."""
 
-    def __init__(self, path: Path, site: str = SITE) -> None:
-        self.path = path
-        self.site = site
-        subprocess.run(["git", "init", "--quiet", "--initial-branch=main", str(path)], check=True)
+    path: Path
 
     def git(self, *arguments: str) -> str:
         return subprocess.run(
@@ -46,6 +43,21 @@ class Repository:
             capture_output=True,
             text=True,
         ).stdout.strip()
+
+    def commit_all(self, message: str) -> str:
+        """Commit everything that is there, and return the commit's id."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+
+class Repository(WorkTree):
+    """A fleet's repository in the layout that `plain_worker` reads."""
+
+    def __init__(self, path: Path, site: str = SITE) -> None:
+        self.path = path
+        self.site = site
+        subprocess.run(["git", "init", "--quiet", "--initial-branch=main", str(path)], check=True)
 
     def commit(
         self,

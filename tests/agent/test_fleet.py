@@ -16,13 +16,13 @@ import pytest
 from reconciler.adapters.directory import DirectoryTarget
 from reconciler.agent.status import read_status
 from reconciler.model.plan import Inventory
-from tests.agent.rig import ROOT
+from tests.agent.rig import ROOT, WorkTree
 from tests.cluster.cluster import Cluster
 
 SITES = {"berlin-mitte": "k3s", "bremen-kiosk": "k3s", "munich-depot": "k0s"}
 
 
-class Fleet:
+class Fleet(WorkTree):
     """A fleet from the template, and the command that users have."""
 
     def __init__(self, folder: Path) -> None:
@@ -30,21 +30,7 @@ class Fleet:
         self.path = folder / "fleet"
         shutil.copytree(ROOT / "repo-template", self.path)
         self.git("init", "--quiet", "--initial-branch=main")
-        self.commit("Begin")
-
-    def git(self, *arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments],
-            cwd=self.path,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
-
-    def commit(self, message: str) -> str:
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", message)
-        return self.git("rev-parse", "HEAD")
+        self.commit_all("Begin")
 
     def replace(self, path: str, old: str, new: str) -> int:
         """Replace a text that is there once, and return its line."""
@@ -96,7 +82,7 @@ def test_three_sites_of_the_template_take_a_good_change_and_refuse_a_bad_one(fle
         assert len(fleet.kinds(site)) >= 5
 
     line = fleet.replace("bases/pos/deployment.yaml", "shop/pos:2.4.1", "shop/pos:9.9.9")
-    bad = fleet.commit("A till that nobody has resolved, or signed")
+    bad = fleet.commit_all("A till that nobody has resolved, or signed")
     before = fleet.kinds("berlin-mitte")
     done = fleet.sync("berlin-mitte")
     assert done.returncode == 1
@@ -133,7 +119,7 @@ def test_what_cannot_be_read_or_rendered_leaves_the_last_good_revision(
     assert fleet.sync("berlin-mitte").returncode == 0
     before = fleet.kinds("berlin-mitte")
     (fleet.path / path).write_text(text)
-    fleet.commit("Oh")
+    fleet.commit_all("Oh")
     assert [fleet.sync("berlin-mitte").returncode for _ in range(2)] == [1, 1]
     assert fleet.kinds("berlin-mitte") == before
     lines = Path(f"{fleet.folder / 'berlin-mitte'}.ndjson").read_text()
@@ -144,7 +130,7 @@ def test_what_cannot_be_read_or_rendered_leaves_the_last_good_revision(
 @pytest.mark.slow
 def test_a_mistake_at_one_site_does_not_stop_another(fleet: Fleet) -> None:
     (fleet.path / "sites/berlin-mitte/site.yaml").write_text("kind: Site\nspec: {plattform: k3s}\n")
-    head = fleet.commit("Oh")
+    head = fleet.commit_all("Oh")
     assert fleet.sync("munich-depot").returncode == 0
     assert read_status(fleet.state("munich-depot")).applied == head
 
@@ -154,7 +140,7 @@ def test_a_site_that_was_removed_from_the_fleet_is_held_and_keeps_everything(fle
     assert fleet.sync("bremen-kiosk").returncode == 0
     before = fleet.kinds("bremen-kiosk")
     fleet.git("rm", "-rq", "sites/bremen-kiosk")
-    fleet.commit("Close the kiosk")
+    fleet.commit_all("Close the kiosk")
     assert fleet.sync("bremen-kiosk").returncode == 1
     status = read_status(fleet.state("bremen-kiosk"))
     assert (status.state, status.reason) == ("Held", "SiteRemoved")
@@ -165,7 +151,7 @@ def test_a_site_that_was_removed_from_the_fleet_is_held_and_keeps_everything(fle
 def test_a_fleet_that_wants_newer_agents_holds_this_one(fleet: Fleet) -> None:
     assert fleet.sync("munich-depot").returncode == 0
     fleet.replace("fleet.yaml", ">=0.1,<1", ">=99")
-    fleet.commit("Newer agents only")
+    fleet.commit_all("Newer agents only")
     assert fleet.sync("munich-depot").returncode == 1
     status = read_status(fleet.state("munich-depot"))
     assert (status.state, status.reason) == ("Held", "AgentVersion")
@@ -192,7 +178,7 @@ def test_a_real_cluster_becomes_ready_and_another_sync_writes_nothing(
     site = "bremen-kiosk"
     # This cluster has nobody who makes volumes.
     fleet.replace("sites/bremen-kiosk/kustomization.yaml", "  - ../../bases/mqtt\n", "")
-    fleet.commit("No broker")
+    fleet.commit_all("No broker")
     kiosk(f"kiosk-{secrets.token_hex(4)}")
     target = f"kubeconfig:{control_plane.kubeconfig}"
     done = fleet.sync(site, target)
@@ -215,7 +201,7 @@ def test_a_real_cluster_becomes_ready_and_another_sync_writes_nothing(
 
     # What only the API server can refuse leaves the site as it is, and the reason is the server's own.
     fleet.replace("bases/kiosk/service.yaml", "port: 80", "port: 99999")
-    fleet.commit("A port that does not exist")
+    fleet.commit_all("A port that does not exist")
     done = fleet.sync(site, target)
     assert done.returncode == 1, done.stderr
     assert versions() == before

@@ -16,6 +16,7 @@ import pytest
 
 from reconciler.agent.status import read_status
 from reconciler.planning import applyset_id
+from tests.agent.rig import WorkTree
 from tests.cluster.cluster import Cluster
 
 ARCHITECTURES = {"north": "linux/arm64", "south": "linux/amd64", "west": "linux/arm/v7"}
@@ -102,7 +103,7 @@ def objects(site: str) -> list[dict[str, Any]]:
     ]
 
 
-class Fleet:
+class Fleet(WorkTree):
     """A repository with three sites, and their agents."""
 
     def __init__(self, folder: Path, cluster: Cluster) -> None:
@@ -131,7 +132,7 @@ class Fleet:
         for site in self.sites:
             self.write(site, objects(site))
         self.git("init", "--quiet", "--initial-branch=main")
-        self.commit("Begin")
+        self.commit_all("Begin")
 
     def write(self, site: str, found: list[dict[str, Any]]) -> None:
         folder = self.path / "sites" / site
@@ -156,20 +157,6 @@ class Fleet:
         (folder / "site.yaml").write_text(json.dumps(facts))
         (folder / "objects.yaml").write_text("---\n".join(json.dumps(item) + "\n" for item in found))
         (folder / "kustomization.yaml").write_text(f"namespace: {site}\nresources: [objects.yaml]\n")
-
-    def git(self, *arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments],
-            cwd=self.path,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
-
-    def commit(self, message: str) -> str:
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", message)
-        return self.git("rev-parse", "HEAD")
 
     def sync_all(self) -> None:
         """Run the three agents at the same time, once."""
@@ -252,7 +239,7 @@ def test_three_sites_are_made_changed_pruned_and_then_left_alone(fleet: Fleet) -
         found[2]["data"]["greeting"] = "good morning"
         found.append({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "more"}})
         fleet.write(site, found)
-    commit = fleet.commit("A change for everybody")
+    commit = fleet.commit_all("A change for everybody")
     fleet.sync_all()
     after = fleet.versions()
     for site in fleet.sites:
