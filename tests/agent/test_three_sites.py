@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from reconciler.agent.status import read_status
+from reconciler.images.evidence import digest_of, evidence_path
 from reconciler.planning import applyset_id
 from tests.agent.rig import WorkTree
 from tests.cluster.cluster import Cluster
+from tests.images.documents import image
 
 ARCHITECTURES = {"north": "linux/arm64", "south": "linux/amd64", "west": "linux/arm/v7"}
 PATHS = {
@@ -116,19 +118,24 @@ class Fleet(WorkTree):
         (self.path / "fleet.yaml").write_text(
             "apiVersion: wayside.dev/v1alpha1\nkind: Fleet\nmetadata: {name: three}\n"
         )
+        contents = image(*ARCHITECTURES.values())
+        for content in contents:
+            file = self.path / evidence_path(digest_of(content))
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
         platforms = [
-            {"platform": platform, "digest": f"sha256:{letter * 64}", "size": 1000}
-            for letter, platform in zip("abc", ARCHITECTURES.values(), strict=True)
+            {"platform": platform, "digest": digest_of(manifest), "size": len(manifest)}
+            for platform, manifest in zip(ARCHITECTURES.values(), contents[1:], strict=False)
         ]
-        image = {
+        entry = {
             "name": "registry.example.com/app",
             "tag": "1",
-            "digest": f"sha256:{'d' * 64}",
+            "digest": digest_of(contents[0]),
             "platforms": platforms,
             "signatures": [],
             "resolvedAt": "2026-01-01T00:00:00Z",
         }
-        (self.path / "images.lock").write_text(json.dumps({"images": [image]}))
+        (self.path / "images.lock").write_text(json.dumps({"images": [entry]}))
         for site in self.sites:
             self.write(site, objects(site))
         self.git("init", "--quiet", "--initial-branch=main")
