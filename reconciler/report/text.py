@@ -63,9 +63,10 @@ def format_report(
     if not style.quiet:
         lines += _not_checked_lines(report.not_checked, style)
         lines += _waived_lines(report.waived, style.ink)
-        pulls = download_words(report, all_sites=style.verbose)
-        lines += [*_wrapped(pulls, style.width, "  "), ""] if pulls else []
     lines += _closing(report, style, threshold)
+    pulls = "" if style.quiet else download_words(report, all_sites=style.verbose)
+    if pulls:
+        lines += _wrapped(pulls, style.width, "  ")
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -102,6 +102,7 @@ class Exchange:
         self._clock = clock
         self._lock = threading.Lock()
         self._managers: dict[tuple[str, str], urllib3.PoolManager] = {}
+        self._by_origin: dict[tuple[str, str], urllib3.PoolManager] = {}
         self._not_before: dict[str, float] = {}
         self._dead: dict[str, RegistryError] = {}
 
@@ -291,12 +292,17 @@ class Exchange:
 
     def _manager(self, url: str) -> urllib3.PoolManager:
         parts = urlsplit(url)
+        origin = parts.scheme, parts.netloc
+        known = self._by_origin.get(origin)
+        if known is not None:
+            return known
         host = _host(url)
         key = (self._authorities.get(host, ""), _proxy(parts.scheme, parts.hostname or "", self._environ))
         with self._lock:
             found = self._managers.get(key)
             if found is None:
                 found = self._managers[key] = self._make(*key)
+            self._by_origin[origin] = found
         return found
 
     def _make(self, authority: str, proxy: str) -> urllib3.PoolManager:
