@@ -105,6 +105,7 @@ def judge_site(
                 "spec": site.manifest["spec"],
             },
             former_sites=_former(site.annotations),
+            health=load.fleet.health,
             digests=Digests(verdict.inputs_digest, verdict.rules_digest, verdict.verdict_digest),
             wayside=__version__,
         )

@@ -19,13 +19,14 @@ from reconciler.agent import lock
 from reconciler.agent.assessment import Allowed, Assessment, Unavailable, Unchanged
 from reconciler.agent.backoff import Backoff, jittered
 from reconciler.agent.clock import SystemClock
+from reconciler.agent.custom_health import CustomHealth
 from reconciler.agent.delivery import Delivery, drain, open_sink
 from reconciler.agent.logs import Log
 from reconciler.agent.residence import Residence
 from reconciler.agent.revision import SiteRevision
 from reconciler.agent.settings import AgentSettings
 from reconciler.agent.sync import Ending, Syncer
-from reconciler.agent.targets import open_presence, open_target_for
+from reconciler.agent.targets import open_presence, open_target_for, set_custom_health
 from reconciler.agent.vitals import Vitals
 from reconciler.agent.wakeup import Signal, wait
 from reconciler.agent.watch import RepositoryWatch, local_path
@@ -33,6 +34,7 @@ from reconciler.agent.worker import Request
 from reconciler.agent.worker_process import Cancelled, ask
 from reconciler.errors import StateError, TargetUnreachable, WaysideError
 from reconciler.model.event import EventType
+from reconciler.model.health_check import HealthCheck
 from reconciler.model.site import Target as TargetFacts
 from reconciler.model.site import TargetType
 from reconciler.planning.contest import Ring
@@ -117,6 +119,8 @@ class Agent:
         self._target: tuple[object, Target] | None = None
         self._residence: Residence | None = None
         self._lively_due = 0.0
+        self._health_checks: tuple[HealthCheck, ...] = ()
+        self._health = CustomHealth(())
         self._shown: tuple[str, SiteRevision | None] = ("", None)
         self._interval = settings.interval or _DEFAULT_INTERVAL
         self._known = ""
@@ -127,6 +131,7 @@ class Agent:
 
     def close(self) -> None:
         """Close what is open."""
+        self._release_health()
         if self._residence is not None:
             self._residence.stop()
             self._residence = None
@@ -323,6 +328,8 @@ class Agent:
         except Exception as err:  # noqa: BLE001 - the loop's edge: a fault in one sync must not end the agent
             self._vitals.count("wayside_unexpected_failures_total")
             self._log.failure("a step failed unexpectedly", type=type(err).__name__, reason=str(err)[:300])
+        finally:
+            self._release_health()
         return Ending.FAILED
 
     def _round(self) -> Ending:
@@ -450,7 +457,17 @@ class Agent:
 
     def _open_target(self, revision: SiteRevision) -> Target:
         facts = self._settings.target or revision.target
-        return self._open(facts, revision.platform, revision.former_sites)
+        target = self._open(facts, revision.platform, revision.former_sites)
+        if revision.health != self._health_checks:
+            self._release_health()
+            self._health_checks = revision.health
+            self._health = CustomHealth(revision.health)
+        set_custom_health(target, self._health.assess if revision.health else None)
+        return target
+
+    def _release_health(self) -> None:
+        """Give back the memory of what judges health."""
+        self._health.close()
 
     def _open(self, facts: TargetFacts, platform: str, former_sites: tuple[str, ...]) -> Target:
         """Return the target, with the lease of its site where it is a cluster.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.errors import StateError
+from reconciler.model.health_check import HealthCheck
 from reconciler.model.resource import Resource
 from reconciler.model.site import DriftRule, SyncSettings, Target, TargetType
 
@@ -48,6 +49,7 @@ class SiteRevision:
         manifest: The site's `labels`, `annotations` and `spec` as declared; empty where an older version
             stored it.
         former_sites: Names that the site had before.
+        health: The fleet's own health checks.
     """
 
     commit: str
@@ -62,6 +64,7 @@ class SiteRevision:
     wayside: str
     manifest: Mapping[str, Any] = field(default_factory=dict)
     former_sites: tuple[str, ...] = ()
+    health: tuple[HealthCheck, ...] = ()
 
     def to_document(self) -> dict[str, Any]:
         """Return the revision as JSON values."""
@@ -83,6 +86,7 @@ class SiteRevision:
             "wayside": self.wayside,
             "manifest": dict(self.manifest),
             "formerSites": list(self.former_sites),
+            "health": [dataclasses.asdict(check) for check in self.health],
         }
 
     def to_bytes(self) -> bytes:
@@ -124,6 +128,7 @@ class SiteRevision:
                 wayside=document["wayside"],
                 manifest=document.get("manifest") or {},
                 former_sites=tuple(document.get("formerSites") or ()),
+                health=tuple(HealthCheck(**check) for check in document.get("health") or ()),
             )
         except (KeyError, TypeError, ValueError) as err:
             raise StateError(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from reconciler.errors import UsageError
+from reconciler.model.plan import Health
+from reconciler.model.resource import Manifest
 from reconciler.model.site import Target as TargetFacts
 from reconciler.model.site import TargetType
 from reconciler.ports.presence import Presence
 from reconciler.ports.target import Target
 
-__all__ = ["open_presence", "open_target_for"]
+__all__ = ["open_presence", "open_target_for", "set_custom_health"]
 
 
 def open_target_for(
@@ -52,6 +54,15 @@ def open_presence(target: Target) -> Presence | None:
     if not isinstance(target, KubeTarget):
         return None
     return KubePresence(target.client, target.discovery, target.site_object, target.site, target.namespace)
+
+
+def set_custom_health(target: Target, assess: Callable[[Manifest], Health | None] | None) -> None:
+    """Have a cluster's objects judged by the fleet's own checks; a folder tells no health at all."""
+    if "reconciler.adapters.kube.target" in sys.modules:
+        from reconciler.adapters.kube.target import KubeTarget
+
+        if isinstance(target, KubeTarget):
+            target.custom_health = assess
 
 
 def _want_path(facts: TargetFacts, what: str) -> None:

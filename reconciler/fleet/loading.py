@@ -21,6 +21,7 @@ from reconciler.fleet.trust import build_trust
 from reconciler.model.fieldpath import FieldPath
 from reconciler.model.finding import Finding
 from reconciler.model.fleet import Fleet, RuleSettings
+from reconciler.model.health_check import HealthCheck
 from reconciler.model.location import Location
 from reconciler.model.registry import ImageSettings
 from reconciler.model.site import Site, TargetType
@@ -189,6 +190,16 @@ class _Loader:
                 manifest=settings.value,
                 rules=rules,
                 requires=(spec.get("requires") or {}).get("wayside", ""),
+                health=tuple(
+                    HealthCheck(
+                        group=check.get("group", ""),
+                        kind=check["kind"],
+                        current=check["current"],
+                        in_progress=check.get("inProgress", ""),
+                        failed=check.get("failed", ""),
+                    )
+                    for check in spec.get("healthChecks", ())
+                ),
                 policy_paths=tuple(spec.get("policies", ("policies",))),
                 schema_paths=tuple(spec.get("schemas", ("schemas",))),
                 trust=trust,

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from reconciler.model.finding import Severity
+from reconciler.model.health_check import HealthCheck
 from reconciler.model.location import Location
 from reconciler.model.registry import ImageSettings
 from reconciler.model.site import Site
@@ -80,6 +81,7 @@ class Fleet:
         sites: By name, in order of name.
         manifest: The Fleet document as written; plain values for rules.
         requires: Version specifier that agents must satisfy, for example `>=0.2,<1`; "" for any.
+        health: How healthy objects of some kinds are, by expressions.
         policy_paths: Directories and files with the fleet's own rules.
         schema_paths: Directories and files with CRDs and JSON Schemas.
         trust: Whose signatures count, on which images.
@@ -92,6 +94,7 @@ class Fleet:
     manifest: Mapping[str, Any]
     rules: RuleSettings = RuleSettings()
     requires: str = ""
+    health: tuple[HealthCheck, ...] = ()
     policy_paths: tuple[str, ...] = ("policies",)
     schema_paths: tuple[str, ...] = ("schemas",)
     trust: Trust = field(default_factory=Trust)

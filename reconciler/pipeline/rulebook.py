@@ -107,6 +107,22 @@ class Rulebook:
             fleet = _demanding(fleet)
         own = list(policy_documents(tree, fleet.policy_paths, findings))
         lock, blocking = load_lock(tree)
+        if fleet.health:
+            from reconciler.rules.health_checks import compile_problems
+
+            blocking = (
+                *blocking,
+                *(
+                    Finding(
+                        "fleet-schema",
+                        Severity.ERROR,
+                        f"the health check of {check.kind} does not compile: {problem}",
+                        fleet.at,
+                        "correct the expression in spec.healthChecks of fleet.yaml",
+                    )
+                    for check, problem in compile_problems(fleet.health, engine=engine)
+                ),
+            )
         if lock is not None or fleet.images.keep_tags:
             lock = known_images(lock, fleet.images, Evidence(tree))
 

@@ -2,7 +2,7 @@
 
 `sites/<name>/objects.json` is a list of objects; `sites/<name>/site.json`, where it is there, has
 `sync` (fields of SyncSettings), `deny` (reasons), `suspend`, `manifest` (what the site declares) and
-`former` (names that it had).
+`former` (names that it had) and `health` (checks).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from reconciler.agent import worker
 from reconciler.agent.assessment import Allowed, Assessment, Held, Reason, Refused, Suspended
 from reconciler.agent.revision import Digests, SiteRevision
 from reconciler.documents.tree import EntryType, FileTree
+from reconciler.model.health_check import HealthCheck
 from reconciler.model.resource import Resource
 from reconciler.model.site import DriftRule, SyncSettings, Target
 from reconciler.ports.source import Revision
@@ -53,6 +54,7 @@ def judge(tree: FileTree, revision: Revision, site: str) -> Assessment:
             wayside=__version__,
             manifest=facts.get("manifest", {}),
             former_sites=tuple(facts.get("former", ())),
+            health=tuple(HealthCheck(**check) for check in facts.get("health", ())),
         )
     )
 

@@ -317,3 +317,13 @@ def test_a_failed_rollout_goes_back_and_says_why_in_a_line(bench: Bench) -> None
     assert (status.state, status.applied, status.attempted) == ("RolledBack", good, bad)
     assert "Unschedulable" in status.message, status.message
     assert "didn't match Pod's node affinity/selector" in status.message or "no nodes" in status.message
+
+
+def test_a_kind_that_kstatus_does_not_know_is_judged_by_the_fleets_own_check(bench: Bench) -> None:
+    ready = {"group": "", "kind": "ConfigMap", "current": "data.value == 'ready'"}
+    good = bench.push({"a": "ready"}, health=[ready])
+    assert bench.once(target=bench.target) == 0, bench.told()
+    bench.push({"a": "never"}, health=[ready], sync={"timeout": 2})
+    assert bench.once(target=bench.target) == 1
+    assert bench.live() == {"a": "ready"}
+    assert (bench.status().state, bench.status().applied) == ("RolledBack", good)
