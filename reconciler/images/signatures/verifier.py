@@ -166,8 +166,10 @@ def verify_content(
                 "expected a signature by a certificate, found one by a key", code="material-mismatch"
             )
     statement = _verify_signature(bundle.content, signer.key, artifact)
-    times, logged = _verify_log(bundle, signer, artifact, root)
+    times, logs = _verify_log(bundle, signer, artifact, root)
     times += _verify_timestamps(bundle, root)
+    _verify_use(logs, times)
+    logged = len(logs)
     if certificate is None:
         return Verified(statement, tuple(times), logged)
     if root is None:
@@ -225,10 +227,10 @@ def _verify_signature(
 
 def _verify_log(
     bundle: Bundle, signer: Signer, artifact: Artifact, root: TrustedRoot | None
-) -> tuple[list[datetime.datetime], int]:
-    """Verify the entries of known logs; return the times they vouch for, and how many there are."""
+) -> tuple[list[datetime.datetime], list[Log]]:
+    """Verify the entries of known logs; return the times they vouch for, and the log of each entry."""
     times: list[datetime.datetime] = []
-    logged = 0
+    logs: list[Log] = []
     for entry in bundle.entries:
         if root is None:
             raise _no_root("an entry in a transparency log")
@@ -240,14 +242,29 @@ def _verify_log(
             times.append(verify_promise(entry, log))
         if entry.proof is not None:
             verify_inclusion(entry, entry.proof, log)
-        logged += 1
-    if bundle.entries and not logged:
+        logs.append(log)
+    if bundle.entries and not logs:
         raise SignatureRefused(
             "expected an entry in a transparency log of the trusted root, found one in another log",
             code="log-invalid",
             hint="the trusted root must be of the service that the signer used",
         )
-    return times, logged
+    return times, logs
+
+
+def _verify_use(logs: list[Log], times: list[datetime.datetime]) -> None:
+    """Verify that no log's key was out of use when the signature was made.
+
+    What is logged is logged after it was signed: a time after the key's end says that the entry is later
+    still. A time before its beginning says nothing.
+    """
+    for log in logs:
+        for at in times:
+            if log.window.end is not None and log.window.end < at:
+                raise SignatureRefused(
+                    f"expected a log whose key was in use at {at:%Y-%m-%d %H:%M:%S}Z, found another",
+                    code="log-invalid",
+                )
 
 
 def _log_of(entry: LogEntry, root: TrustedRoot) -> Log | None:

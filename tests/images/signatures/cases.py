@@ -528,6 +528,13 @@ WRONG: tuple[Case, ...] = (
     Case("an entry in an unknown log", keyless(change=foreign_log), "log-invalid"),
     Case("an entry in a log by another's name", keyless(change=forged_log), "log-invalid"),
     Case("a log that had been retired before", keyless(c=until("tlogs", 0, _BEFORE)), "log-invalid"),
+    Case(
+        "a log of the second generation that had been retired before",
+        keyless(Options(log="new"), c=until("tlogs", 1, _BEFORE)),
+        "log-invalid",
+        cosign=True,
+        why="cosign asks only for the time of a log's promise",
+    ),
     Case("the entry of another signature", mixed_up, "log-invalid"),
     Case(
         "an entry that is there twice",
