@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,11 @@ from reconciler.documents.tree import FileTree
 from reconciler.errors import UsageError
 from reconciler.images.completeness import read_entry
 from reconciler.images.evidence import Evidence
+from reconciler.images.trust import TrustBook
 from reconciler.locking.run import LockState
+from reconciler.locking.usage import ImageUse
 from reconciler.model.lock import LockedImage, normalized
+from reconciler.model.trust import TrustJudge
 
 __all__ = ["ImageRow", "inventory"]
 
@@ -25,7 +29,8 @@ class ImageRow:
         sites: Names of the sites that use it, sorted.
         digest: What it is locked to, or "".
         platforms: Platform and compressed bytes of each build, from the evidence.
-        signers: Who signed it: what its signatures say of themselves, not verified here.
+        signers: Signers of the fleet whose signature is right, at any of the sites.
+        signatures: How many documents sign or attest it, whoever made them.
         resolved_at: When its tag was resolved, RFC 3339, or "".
         unknown: Why its platforms are not known, or "".
     """
@@ -35,6 +40,7 @@ class ImageRow:
     digest: str
     platforms: tuple[tuple[str, int], ...]
     signers: tuple[str, ...]
+    signatures: int
     resolved_at: str
     unknown: str = ""
 
@@ -46,17 +52,21 @@ class ImageRow:
             "digest": self.digest,
             "platforms": [{"platform": name, "size": size} for name, size in self.platforms],
             "signers": list(self.signers),
+            "signatures": self.signatures,
             "resolvedAt": self.resolved_at,
             "unknown": self.unknown,
         }
 
 
-def inventory(state: LockState, tree: FileTree, *, site: str = "") -> tuple[ImageRow, ...]:
+def inventory(
+    state: LockState, tree: FileTree, *, at: datetime.datetime, site: str = ""
+) -> tuple[ImageRow, ...]:
     """Return the images that sites use, in order of their names.
 
     Args:
         state: The fleet and its lock, read without findings.
-        tree: The fleet's files; platforms and sizes are computed from its evidence.
+        tree: The fleet's files; platforms, sizes and signers are computed from its evidence.
+        at: The time by which keys begin and end to count.
         site: Of this site alone; "" for all.
 
     Raises:
@@ -64,28 +74,37 @@ def inventory(state: LockState, tree: FileTree, *, site: str = "") -> tuple[Imag
     """
     if site and (state.fleet is None or site not in state.fleet.sites):
         raise UsageError(f"there is no site {site!r} in this fleet", code="unknown-site")
+    if state.fleet is None:
+        return ()
     evidence = Evidence(tree)
+    book = TrustBook(state.fleet.trust, evidence)
+    judges = {name: book.judge_of(each, at) for name, each in state.fleet.sites.items()}
     entries = {
         (normalized(entry.name), entry.tag or f"@{entry.digest}"): entry
         for entry in (state.lock.images.values() if state.lock is not None else ())
     }
     return tuple(
-        _row(str(use.reference), use.sites, entries.get(use.key), evidence)
+        _row(use, entries.get(use.key), evidence, [judges[name] for name in use.sites])
         for use in state.usage.images
         if not site or site in use.sites
     )
 
 
-def _row(text: str, sites: tuple[str, ...], entry: LockedImage | None, evidence: Evidence) -> ImageRow:
+def _row(
+    use: ImageUse, entry: LockedImage | None, evidence: Evidence, judges: Sequence[TrustJudge]
+) -> ImageRow:
+    text = str(use.reference)
     if entry is None:
-        return ImageRow(text, sites, "", (), (), "", "not locked")
+        return ImageRow(text, use.sites, "", (), (), 0, "", "not locked")
     contents = read_entry(entry, evidence)
+    signers = {name for judge in judges for name in judge.judge(use.reference, entry).signers}
     return ImageRow(
         image=text,
-        sites=sites,
+        sites=use.sites,
         digest=entry.digest,
         platforms=tuple((build.platform, build.size) for build in contents.builds if build.platform),
-        signers=(f"{len(entry.signatures)} not verified",) if entry.signatures else (),
+        signers=tuple(sorted(signers)),
+        signatures=len(entry.signatures),
         resolved_at=entry.resolved_at,
         unknown=contents.problems[0].code if contents.problems else "artifact" if contents.artifact else "",
     )

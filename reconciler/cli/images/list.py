@@ -37,11 +37,11 @@ def run(options: argparse.Namespace) -> int:
             state = read_state(repository.tree, progress=progress)
         if state.findings:
             return print_findings(state, repository)
-        rows = inventory(state, repository.tree, site=options.site)
+        now = datetime.datetime.now(datetime.UTC)
+        rows = inventory(state, repository.tree, at=now, site=options.site)
     if options.format == "json":
         print(json.dumps([row.to_document() for row in rows], indent=2))
         return 0
-    now = datetime.datetime.now(datetime.UTC)
     table = [("IMAGE", "SITES", "PLATFORMS", "SIZE", "SIGNERS", "AGE")]
     for row in rows:
         sizes = [size for _, size in row.platforms]
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
                 _sites(row.sites),
                 ", ".join(platform for platform, _ in row.platforms) or row.unknown or "none",
                 format_bytes(max(sizes)) if sizes else "-",
-                ", ".join(row.signers) or "-",
+                ", ".join(row.signers) or (f"none of {row.signatures} trusted" if row.signatures else "-"),
                 _age(row.resolved_at, now),
             )
         )

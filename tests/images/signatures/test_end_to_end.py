@@ -84,6 +84,11 @@ def test_what_is_signed_and_locked_is_verified_when_the_registry_is_gone(
     assert main(["images", "verify", "--fleet", str(fleet)]) == 0
     bound = "unbound" if not layout else "bound"
     assert f"signed   {pos}:1: signed by release (repository: {bound})" in capsys.readouterr().out
+    assert main(["images", "list", str(fleet), "--format", "json"]) == 0
+    listed = {
+        row["image"]: (row["signers"], row["signatures"]) for row in json.loads(capsys.readouterr().out)
+    }
+    assert listed[f"{pos}:1"] == (["release"], 1)
     assert main(["check", str(fleet)]) == 0, capsys.readouterr().out
     capsys.readouterr()
 
