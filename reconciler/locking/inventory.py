@@ -97,7 +97,8 @@ def _row(
     if entry is None:
         return ImageRow(text, use.sites, "", (), (), 0, "", "not locked")
     contents = read_entry(entry, evidence)
-    signers = {name for judge in judges for name in judge.judge(use.reference, entry).signers}
+    applied = use.reference if use.reference.digest else use.reference.pinned(entry.digest)
+    signers = {name for judge in judges for name in judge.judge(applied, entry).signers}
     return ImageRow(
         image=text,
         sites=use.sites,
