@@ -22,6 +22,7 @@ from tests.cluster.cluster import Cluster
 
 TURNS = int(os.environ.get("WAYSIDE_SOAK", "12"))
 SITES = 5 if TURNS > 100 else 2
+_LISTENS_AFTER = 5.0
 _FAULTS = ("away", "slow", "429", "503", "gone", "cut", "conflict", "garbage")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240 + TURNS * 20)]
@@ -37,10 +38,18 @@ class Model:
         self.good: dict[str, str] = {}
         self.agent: subprocess.Popen[bytes] | None = None
         self.losses = 0
+        self.started = 0.0
 
     def start(self) -> None:
         if self.agent is None:
             self.agent = self.bench.start("--interval", "1", target=self.target)
+            self.started = time.monotonic()
+
+    def nudge(self) -> None:
+        """Ask for a sync now. A process that has not begun to listen for signals yet would end by one."""
+        if self.agent is not None and time.monotonic() - self.started > _LISTENS_AFTER:
+            assert self.agent.poll() is None, f"the agent ended: {self.bench.told()[-3000:]}"
+            self.agent.send_signal(1)
 
     def kill(self) -> None:
         if self.agent is not None:
@@ -164,8 +173,7 @@ def _all_converge(models: list[Model], where: str) -> None:
     for model in models:
         if model.agent is None:
             model.start()
-        assert model.agent is not None
-        model.agent.send_signal(1)
+        model.nudge()
     for model in models:
         deadline = time.monotonic() + 150
         nudged = time.monotonic()
@@ -173,10 +181,10 @@ def _all_converge(models: list[Model], where: str) -> None:
             assert time.monotonic() < deadline, (
                 f"{where}: {model.bench.live()} is not {model.wanted}\n{model.bench.told()[-3000:]}"
             )
-            if model.agent is not None and time.monotonic() - nudged > 10:
+            if time.monotonic() - nudged > 10:
                 # Who rests after a fault is told that it is over.
                 nudged = time.monotonic()
-                model.agent.send_signal(1)
+                model.nudge()
             time.sleep(0.1)
 
 
