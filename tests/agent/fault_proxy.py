@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import logging
 import threading
 import time
 from collections import Counter
@@ -166,6 +167,8 @@ def fault_proxy(kubeconfig: Path) -> Iterator[FaultProxy]:
     from reconciler.adapters.kube.client import KubeClient
 
     upstream = KubeClient(read(kubeconfig))._connected()
+    # Many watches, few kept connections.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     proxy = FaultProxy(upstream)
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": proxy}))
     proxy.port = server.server_port
