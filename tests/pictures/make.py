@@ -37,7 +37,7 @@ def _wayside(*arguments: str, cwd: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-P", "-m", "reconciler", *arguments],
         cwd=cwd,
-        env={**os.environ, "FORCE_COLOR": "1"},
+        env={**os.environ, "FORCE_COLOR": "1", "COLUMNS": "80"},
         capture_output=True,
         text=True,
         check=False,
