@@ -7,7 +7,7 @@ any point neither loses nor doubles an event. Doing a sync again is always safe.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -32,6 +32,7 @@ from reconciler.model.event import EventType
 from reconciler.model.outcome import Actuation, Outcome, Phase, Step
 from reconciler.model.plan import Action, Inventory, Observed, Plan
 from reconciler.model.resource import ResourceId
+from reconciler.planning.applyset import AGENT_NAMESPACE
 from reconciler.planning.contest import Ring
 from reconciler.planning.digest import last_writer
 from reconciler.planning.planner import plan as make_plan
@@ -255,6 +256,7 @@ class Syncer:
             revision.sync,
             site=self.site,
             former_sites=revision.former_sites,
+            own=_own((*(one.id for one in revision.resources), *observed.objects)),
             rollback=rollback,
             resting=self.ring.resting(self.clock.monotonic()),
         )
@@ -310,3 +312,12 @@ class Syncer:
         except StateError as err:
             self.log.failure("the last good revision cannot be used", code=err.code, reason=err.message)
             return None
+
+
+def _own(ids: Iterable[ResourceId]) -> frozenset[ResourceId]:
+    """Return what the agent itself consists of: it is applied last, and never pruned by itself."""
+    return frozenset(
+        id_
+        for id_ in ids
+        if id_.namespace == AGENT_NAMESPACE or (not id_.namespace and id_.name.startswith("wayside-agent"))
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import io
 import json
@@ -296,3 +297,22 @@ def test_an_assessment_survives_the_way_from_the_worker() -> None:
 def test_what_is_no_assessment_is_refused(document: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="expected an assessment"):
         decode(document)
+
+
+def test_the_agents_own_objects_are_applied_last_and_never_pruned_by_itself(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    first = revision("a", {"a": "1", "z": "1"})
+    own = Resource(config_map("aaa-agent", namespace="wayside-system"))
+    with_own = dataclasses.replace(first, resources=(own, *first.resources))
+    order: list[str] = []
+    apply = bench.target.apply
+
+    def noted(resource: Resource, *, force: bool) -> Manifest:
+        order.append(resource.id.name)
+        return apply(resource, force=force)
+
+    bench.target.apply = noted  # type: ignore[method-assign]  # the fake takes notes
+    assert bench.syncer.settle(Allowed(with_own)) is Ending.FINE
+    assert order == ["a", "z", "aaa-agent"]
+    assert bench.settle("b", {"a": "1", "z": "1"}) is Ending.FINE
+    assert "aaa-agent" in bench.target.values
