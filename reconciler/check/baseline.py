@@ -140,7 +140,19 @@ class Baseline:
         self._engine: Literal["native", "pure"] = engine
         self._at = at
         wanted = {*(site.at.path for site in fleet.sites.values()), *(broken.path for broken in load.broken)}
-        self.load = load_fleet(base.tree, choose=lambda paths, _: wanted.intersection(paths))
+        # A site file that does not differ says the same in the base, unless defaults or classes differ.
+        patterns = (fleet.manifest.get("spec") or {}).get("classes", ["classes/*.yaml"])
+        kept: dict[str, Site] = {}
+        if base.change.exact and not any(
+            path == FLEET_PATH or any(fnmatchcase(path, pattern) for pattern in patterns)
+            for path in base.change.paths
+        ):
+            kept = {name: s for name, s in fleet.sites.items() if s.at.path not in base.change.paths}
+        wanted -= {site.at.path for site in kept.values()}
+        read = load_fleet(base.tree, choose=lambda paths, _: wanted.intersection(paths))
+        if read.fleet is not None and kept:
+            read = replace(read, fleet=replace(read.fleet, sites={**kept, **read.fleet.sites}))
+        self.load = read
         self._head = fleet
         self._head_rulebook = rulebook
         self._head_schemas = schemas
