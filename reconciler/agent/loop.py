@@ -254,6 +254,8 @@ class Agent:
                 urgent = self._attend() or urgent
             if urgent:
                 self._known = ""
+                # Who asks by hand wants everything put right, also what rests after a fight.
+                self._ring = Ring()
             if now >= poll or urgent or self._nudge.is_set():
                 self._nudge.clear()
                 self._urgent.clear()
