@@ -48,6 +48,7 @@ tools: $(READY) ## Build the real parts of the tests, once, into a cache outside
 
 .PHONY: test
 test: lint tools ## Everything, on the real API server, registry, signer and git
+	@deploy/system-packages.sh $(PYTHON) --test
 	$(PYTEST) -n 2
 
 .PHONY: demo

@@ -146,9 +146,10 @@ class GitSource:
                 self._fetch_into(self._clone)
                 return self.revision(self._head())
             except SourceError as err:
-                # The remote has just answered, so the clone is suspect.
                 if err.code in {"git-missing", "git-timeout"}:
                     raise
+                # Where the remote answers, and has the reference, the clone is suspect.
+                self.remote_commit()
         self.clone_again()
         return self.revision(self._head())
 

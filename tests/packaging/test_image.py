@@ -8,6 +8,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -41,7 +42,7 @@ class Podman:
             missing("the image is built as root on Debian")
         for tool in ("podman", "runc", "mmdebstrap"):
             if shutil.which(tool) is None:
-                missing(f"{tool} is not installed; see deploy/system-packages.sh --image")
+                missing(f"{tool} is not installed; see deploy/system-packages.sh")
         conf = folder / "containers.conf"
         conf.write_text(_CONF)
         self._environment = {**os.environ, "CONTAINERS_CONF": str(conf)}
@@ -79,12 +80,12 @@ def base_archive() -> Path:
 
 
 @pytest.fixture(scope="module")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
-    folder = tmp_path_factory.mktemp("podman")
-    found = Podman(folder)
-    yield found
-    found("rm", "--all", "--force", check=False)
-    shutil.rmtree(folder, ignore_errors=True)
+def podman() -> Iterator[Podman]:
+    # Podman refuses to keep its running state under a long path.
+    with tempfile.TemporaryDirectory(prefix="wayside-podman-", ignore_cleanup_errors=True) as folder:
+        found = Podman(Path(folder))
+        yield found
+        found("rm", "--all", "--force", check=False)
 
 
 @pytest.fixture(scope="module")
