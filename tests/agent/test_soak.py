@@ -23,6 +23,8 @@ from tests.cluster.cluster import Cluster
 TURNS = int(os.environ.get("WAYSIDE_SOAK", "12"))
 SITES = 5 if TURNS > 100 else 2
 _LISTENS_AFTER = 5.0
+_WORTH_TELLING = 15.0
+"""Seconds of waiting for one site that are told to who watches the run with `-s`."""
 _FAULTS = ("away", "slow", "429", "503", "gone", "cut", "conflict", "garbage")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240 + TURNS * 20)]
@@ -174,6 +176,7 @@ def _all_converge(models: list[Model], where: str) -> None:
         if model.agent is None:
             model.start()
         model.nudge()
+    began = time.monotonic()
     for model in models:
         deadline = time.monotonic() + 150
         nudged = time.monotonic()
@@ -186,6 +189,10 @@ def _all_converge(models: list[Model], where: str) -> None:
                 nudged = time.monotonic()
                 model.nudge()
             time.sleep(0.1)
+        waited = time.monotonic() - began
+        if waited > _WORTH_TELLING:
+            print(f"{where}: {model.bench.site} converged after {waited:.0f} s")
+    print(f"{where}: all converged after {time.monotonic() - began:.1f} s", flush=True)
 
 
 def _look_at_events(model: Model, where: str) -> None:
