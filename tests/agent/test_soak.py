@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -191,8 +192,14 @@ def _all_converge(models: list[Model], where: str) -> None:
             time.sleep(0.1)
         waited = time.monotonic() - began
         if waited > _WORTH_TELLING:
-            print(f"{where}: {model.bench.site} converged after {waited:.0f} s")
-    print(f"{where}: all converged after {time.monotonic() - began:.1f} s", flush=True)
+            _tell(f"{where}: {model.bench.site} converged after {waited:.0f} s")
+    _tell(f"{where}: all converged after {time.monotonic() - began:.1f} s")
+
+
+def _tell(line: str) -> None:
+    """Say how far the run is, to who watches it with `-s`."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _look_at_events(model: Model, where: str) -> None:
