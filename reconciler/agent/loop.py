@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import random
-import secrets
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -19,28 +17,22 @@ from reconciler.agent import lock
 from reconciler.agent.assessment import Allowed, Assessment, Unavailable, Unchanged
 from reconciler.agent.backoff import Backoff, jittered
 from reconciler.agent.clock import SystemClock
-from reconciler.agent.custom_health import CustomHealth
 from reconciler.agent.delivery import Delivery, drain, open_sink
 from reconciler.agent.logs import Log
-from reconciler.agent.residence import Residence
+from reconciler.agent.premises import Premises
 from reconciler.agent.revision import SiteRevision
 from reconciler.agent.settings import AgentSettings
 from reconciler.agent.sync import Ending, Syncer
-from reconciler.agent.targets import open_presence, open_target_for, set_custom_health
 from reconciler.agent.vitals import Vitals
 from reconciler.agent.wakeup import Signal, wait
 from reconciler.agent.watch import RepositoryWatch, local_path
 from reconciler.agent.worker import Request
-from reconciler.agent.worker_process import Cancelled, ask
-from reconciler.errors import StateError, TargetUnreachable, WaysideError
+from reconciler.agent.worker_process import Cancelled, Worker
+from reconciler.errors import StateError, WaysideError
 from reconciler.model.event import EventType
-from reconciler.model.health_check import HealthCheck
-from reconciler.model.site import Target as TargetFacts
-from reconciler.model.site import TargetType
 from reconciler.planning.contest import Ring
 from reconciler.ports.clock import Clock
 from reconciler.ports.sink import SinkError
-from reconciler.ports.target import Target
 
 if TYPE_CHECKING:
     from reconciler.agent.endpoint import Endpoint
@@ -103,7 +95,6 @@ class Agent:
         self._settings = settings
         self._clock = clock
         self._log = log
-        self._lock = lock
         self._rng = rng
         self._stop = Signal()
         self._nudge = Signal()
@@ -116,25 +107,33 @@ class Agent:
             settings.sink, token_file=settings.sink_token_file, ca_file=settings.sink_ca_file
         )
         self._store: StateStore | None = None
-        self._target: tuple[object, Target] | None = None
-        self._residence: Residence | None = None
         self._lively_due = 0.0
-        self._health_checks: tuple[HealthCheck, ...] = ()
-        self._health = CustomHealth(())
-        self._shown: tuple[str, SiteRevision | None] = ("", None)
         self._interval = settings.interval or _DEFAULT_INTERVAL
         self._known = ""
         self._nothing_new = False
         self._cut_off = False
         self._delivery: Delivery | None = None
         self._vitals = Vitals(clock.monotonic)
+        # Who polls has time to start one for each look; a push is answered at once.
+        is_told = local_path(settings.repository) is not None or bool(
+            settings.listen and settings.webhook_secret_file
+        )
+        self._worker = Worker(settings.worker_command, keep_open=(lock,), ready=is_told and not settings.once)
+        self._premises = Premises(
+            settings,
+            clock=clock,
+            log=log,
+            rng=rng,
+            vitals=self._vitals,
+            state=self._state,
+            wished=self._wished.set,
+            bent=self._bent.set,
+        )
 
     def close(self) -> None:
         """Close what is open."""
-        self._release_health()
-        if self._residence is not None:
-            self._residence.stop()
-            self._residence = None
+        self._worker.close()
+        self._premises.close()
         self._close_store()
 
     def _close_store(self) -> None:
@@ -240,6 +239,7 @@ class Agent:
         while True:
             # What rests after a fight is looked at again when its rest is over.
             drift = min(drift, self._ring.next_round(self._clock.monotonic()) or math.inf)
+            self._worker.prepare()
             self._vitals.expect(min(poll, drift, beat) - self._clock.monotonic() + _LONGEST_STEP)
             wait(
                 [self._stop, self._nudge, self._urgent, self._wished, self._bent],
@@ -272,7 +272,7 @@ class Agent:
                 wait([self._stop], _LEAST_PAUSE)
             drift = min(drift, self._drift_due())
             if self._clock.monotonic() >= drift or urgent:
-                if not self._is_suspended:
+                if not self._premises.is_suspended:
                     self._guarded(lambda: self._syncer().correct_drift())
                 drift = self._clock.monotonic() + self._drift_delay()
             if now >= beat:
@@ -286,8 +286,7 @@ class Agent:
     def _drift_delay(self) -> float:
         interval = self._settings.drift_interval
         if interval is None:
-            watched = self._residence is not None and self._residence.watches_all(self._state())
-            interval = _WATCHED_INTERVAL if watched else _DRIFT_INTERVAL
+            interval = _WATCHED_INTERVAL if self._premises.is_watched else _DRIFT_INTERVAL
         return jittered(interval, self._rng)
 
     def _drift_due(self) -> float:
@@ -295,12 +294,12 @@ class Agent:
         if not self._bent.is_set():
             return math.inf
         self._bent.clear()
-        if self._residence is None or self._is_suspended:
+        if self._premises.is_suspended:
             return math.inf
         now = self._clock.monotonic()
-        if self._residence.drifted(self._state()) - self._ring.resting(now):
+        if self._premises.drifted() - self._ring.resting(now):
             return now
-        if self._residence.take_lively():
+        if self._premises.take_lively():
             # A rollout writes often; one look afterwards is enough.
             self._lively_due = self._lively_due if self._lively_due > now else now + _LIVELY_PAUSE
             return self._lively_due
@@ -331,12 +330,12 @@ class Agent:
             self._vitals.count("wayside_unexpected_failures_total")
             self._log.failure("a step failed unexpectedly", type=type(err).__name__, reason=str(err)[:300])
         finally:
-            self._release_health()
+            self._premises.release_health()
         return Ending.FAILED
 
     def _round(self) -> Ending:
         """Look at the repository once and act on it."""
-        if self._is_suspended:
+        if self._premises.is_suspended:
             self._nothing_new = False
             return Ending.FINE
         assessment = self._assess(self._state())
@@ -346,7 +345,7 @@ class Agent:
 
     def _assess(self, store: StateStore) -> Assessment:
         settings = self._settings
-        return ask(
+        return self._worker.ask(
             Request(
                 url=settings.repository,
                 reference=settings.branch,
@@ -363,8 +362,6 @@ class Agent:
             ),
             timeout=settings.worker_timeout,
             stop=self._stop,
-            keep_open=(self._lock,),
-            command=settings.worker_command,
         )
 
     def _remember(self, assessment: Assessment, ending: Ending) -> None:
@@ -384,7 +381,7 @@ class Agent:
             store=self._state(),
             clock=self._clock,
             log=self._log,
-            open_target=self._open_target,
+            open_target=self._premises.open,
             sleep=self._sleep,
             check_stop=self._check_stop,
             announce=self._begin,
@@ -457,131 +454,34 @@ class Agent:
             )
         return Ending.FINE
 
-    def _open_target(self, revision: SiteRevision) -> Target:
-        facts = self._settings.target or revision.target
-        target = self._open(facts, revision.platform, revision.former_sites)
-        if revision.health != self._health_checks:
-            self._release_health()
-            self._health_checks = revision.health
-            self._health = CustomHealth(revision.health)
-        set_custom_health(target, self._health.assess if revision.health else None)
-        return target
-
-    def _release_health(self) -> None:
-        """Give back the memory of what judges health."""
-        self._health.close()
-
-    def _open(self, facts: TargetFacts, platform: str, former_sites: tuple[str, ...]) -> Target:
-        """Return the target, with the lease of its site where it is a cluster.
-
-        Raises:
-            TargetUnreachable: Another agent has the lease, or people at the cluster suspended the site.
-        """
-        site = self._settings.site
-        # A cluster is the same whatever its platform is called.
-        key = (facts, platform if facts.type is TargetType.DIRECTORY else "", former_sites)
-        fresh = self._target is None or self._target[0] != key
-        if self._target is None or fresh:
-            if self._residence is not None:
-                self._residence.stop()
-                self._residence = None
-            target = open_target_for(facts, site=site, platform=platform, former_sites=former_sites)
-            self._target = (key, target)
-            presence = open_presence(target)
-            if presence is not None:
-                self._residence = Residence(
-                    presence,
-                    holder=self._holder(),
-                    clock=self._clock,
-                    log=self._log,
-                    nudge=self._wished.set,
-                    bent=self._bent.set,
-                    rng=self._rng,
-                )
-                self._vitals.answers = presence.answers
-        if self._residence is not None:
-            self._residence.claim()
-            if fresh:
-                self._residence.look(self._state())
-            if not self._settings.once:
-                self._residence.start()
-            if self._is_suspended:
-                raise TargetUnreachable(
-                    "the site is suspended by the annotation wayside.dev/suspend", code="suspended-here"
-                )
-        return self._target[1]
-
     def _begin(self) -> None:
         """Say that a sync begins, which may take long."""
         self._announce()
         self._report()
 
-    def _holder(self) -> str:
-        """Return who this agent is: the same for as long as its state lives, wherever it runs."""
-        store = self._state()
-        if not store.note("agent"):
-            with store.transaction() as tx:
-                tx.set_note("agent", secrets.token_hex(8))
-        return f"{self._settings.site}-{store.note('agent')}"
-
     def _attend(self) -> bool:
-        """Look for what people at the cluster ask for, and tell whether that is a sync now.
-
-        Before anything is known of a cluster there is nobody who could ask.
-        """
+        """Look for what people at the cluster ask for, and tell whether that is a sync now."""
+        before = self._premises.is_suspended
+        wanted = False
 
         def look() -> Ending:
-            store = self._state()
-            good = store.good()
-            if self._residence is None and good is not None:
-                self._open_target(SiteRevision.from_bytes(good.content))
-            elif (
-                self._residence is None
-                and (facts := self._settings.target) is not None
-                and facts.type is not TargetType.DIRECTORY
-            ):
-                self._open(facts, "", ())
-            if self._residence is None:
-                return Ending.FINE
-            if good is None:
-                self._residence.restore(store, self._settings.site)
-            return Ending.REFUSED if self._residence.look(store) else Ending.FINE
+            nonlocal wanted
+            wanted = self._premises.attend()
+            return Ending.FINE
 
-        before = self._is_suspended
-        asked = self._guarded(look) is Ending.REFUSED
+        self._guarded(look)
         # What was left alone for a while may have been bent meanwhile.
-        return asked or (before and not self._is_suspended)
-
-    @property
-    def _is_suspended(self) -> bool:
-        return self._residence is not None and self._residence.wishes.suspended
+        return wanted or (before and not self._premises.is_suspended)
 
     def _hear(self, type_: EventType, data: Mapping[str, Any]) -> None:
         self._vitals.count("wayside_events_total", type=type_.value)
-        if self._residence is not None:
-            self._residence.hear(type_, data)
+        self._premises.hear(type_, data)
 
     def _report(self) -> None:
         """Say in the cluster how the site is."""
 
         def report() -> Ending:
-            if self._residence is not None:
-                store = self._state()
-                if store.good_commit() != self._shown[0]:
-                    good = store.good()
-                    # Without its objects, it is all that people at the cluster are shown.
-                    shown = None if good is None else SiteRevision.from_bytes(good.content)
-                    self._shown = (
-                        store.good_commit(),
-                        None if shown is None else dataclasses.replace(shown, resources=()),
-                    )
-                    self._residence.recheck_facts()
-                    self._residence.good_is_kept = False
-                if not self._residence.good_is_kept and (good := store.good()) is not None:
-                    self._residence.keep_good(good.content)
-                self._residence.watch(store)
-                self._residence.compare_facts(store, self._shown[1])
-                self._residence.report(store, self._shown[1])
+            self._premises.report()
             return Ending.FINE
 
         self._guarded(report)
@@ -597,5 +497,4 @@ class Agent:
     def _check_stop(self) -> None:
         if self._stop.is_set():
             raise Cancelled
-        if self._residence is not None:
-            self._residence.check()
+        self._premises.check()

@@ -1,8 +1,10 @@
 """The short-lived worker: fetches, renders and judges, answers, and gives all its memory back.
 
-`python -m reconciler.agent.worker` reads one JSON request from standard input and writes one JSON answer
-to standard output. Standard input stays open for as long as the agent wants the answer: when it ends,
-by a cancellation or by the agent's sudden death, the worker ends itself and every git that it started.
+`python -m reconciler.agent.worker` reads JSON requests from standard input, a line each, and writes a line
+with a JSON answer to standard output. It ends after the first answer but "nothing is new". Standard input
+stays open for as long as the agent wants answers: when it ends, by a cancellation or by the agent's sudden
+death, the worker ends itself and every git that it started. With `ready` as its argument it loads
+everything that judging needs before it is asked.
 """
 
 from __future__ import annotations
@@ -12,12 +14,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from reconciler.agent.assessment import Assessment, Held, Refused, Unavailable, Unchanged, encode
 from reconciler.errors import SourceError
@@ -27,7 +30,12 @@ if TYPE_CHECKING:
     from reconciler.documents.tree import FileTree
     from reconciler.ports.source import Revision
 
-__all__ = ["Judge", "Request", "assess", "main"]
+__all__ = ["READY", "Judge", "Request", "assess", "main"]
+
+#: The argument of a worker that is started ahead of its first request.
+READY = "ready"
+#: A worker that answers "nothing is new" this often ends, so that nothing it leaks can grow.
+_MOST_ANSWERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +145,14 @@ def _judge(source: GitSource, revision: Revision, request: Request, judge: Judge
         return judge(tree, revision, request.site)
 
 
+def _load(pipeline: bool) -> None:
+    import reconciler.adapters.git_source
+
+    del reconciler.adapters.git_source
+    if pipeline:
+        _load_pipeline()
+
+
 def _load_pipeline() -> None:
     from reconciler.agent import judge
     from reconciler.rules.cel import default_engine
@@ -145,39 +161,38 @@ def _load_pipeline() -> None:
     default_engine()
 
 
-def _end_with_the_agent() -> None:
-    """Wait for the end of standard input, then end this process group."""
+def _listen(requests: SimpleQueue[Request]) -> None:
+    """Hand on requests until the end of standard input; then end this process group."""
+    rest = b""
     with suppress(OSError):
-        while os.read(0, 4096):
-            pass
+        while part := os.read(0, 65536):
+            *lines, rest = (rest + part).split(b"\n")
+            for line in lines:
+                requests.put(Request(**json.loads(line)))
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
-def _read_request() -> Mapping[str, Any]:
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        part = os.read(0, 1)
-        if not part:
-            raise EOFError
-        line += part
-    document: Mapping[str, Any] = json.loads(line)
-    return document
-
-
 def main(judge: Judge | None = None) -> NoReturn:
-    """Answer one request and end the process.
+    """Answer requests until one of the answers is more than "nothing is new", and end the process.
 
     Args:
         judge: Takes the place of rendering and rules.
     """
-    request = Request(**_read_request())
-    threading.Thread(target=_end_with_the_agent, daemon=True).start()
+    requests: SimpleQueue[Request] = SimpleQueue()
+    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
+    if READY in sys.argv[1:]:
+        threading.Thread(target=_load, args=(judge is None,), daemon=True).start()
     # What a library prints must not get between the agent and the answer.
-    answer = os.dup(1)
+    answers = os.dup(1)
     os.dup2(2, 1)
-    text = json.dumps(encode(assess(request, judge)), separators=(",", ":"), ensure_ascii=False)
-    with os.fdopen(answer, "w", encoding="utf-8") as stream:
-        stream.write(text)
+    with os.fdopen(answers, "w", encoding="utf-8") as stream:
+        for _ in range(_MOST_ANSWERS):
+            answer = assess(requests.get(), judge)
+            text = json.dumps(encode(answer), separators=(",", ":"), ensure_ascii=False)
+            stream.write(f"{text}\n")
+            stream.flush()
+            if not isinstance(answer, Unchanged):
+                break
     sys.stderr.flush()
     # Nothing is left to be tidied up, and interpreters are slow to end.
     os._exit(0)

@@ -1,4 +1,4 @@
-"""The agent's side of the worker: starts it, waits for the answer, and ends it with all it started."""
+"""The agent's side of the worker: starts it, waits for its answer, and ends it with all it started."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from reconciler.agent.assessment import Assessment, Unavailable, decode
+from reconciler.agent.assessment import Assessment, Unavailable, Unchanged, decode
 from reconciler.agent.wakeup import Signal
-from reconciler.agent.worker import Request
+from reconciler.agent.worker import READY, Request
 from reconciler.errors import StateError
 
-__all__ = ["Cancelled", "ask"]
+__all__ = ["Cancelled", "Worker"]
 
 _COMMAND = (sys.executable, "-P", "-m", "reconciler.agent.worker")
 _LARGEST_ANSWER = 256 * 1024 * 1024
@@ -29,37 +29,62 @@ class Cancelled(BaseException):
     """The agent is to stop. No failure of a step: nothing but the end of the agent catches it."""
 
 
-def ask(
-    request: Request,
-    *,
-    timeout: float,
-    stop: Signal,
-    keep_open: Sequence[int] = (),
-    command: Sequence[str] = _COMMAND,
-) -> Assessment:
-    """Have one request answered by a worker process.
+class Worker:
+    """The process that answers: started for one question, or kept ready for the next one.
+
+    One that is ready has loaded all its code, and has judged nothing: what it took for a judgement is given
+    back with its end. It may answer that nothing is new any number of times.
 
     Args:
-        request: The question.
-        timeout: Seconds; then the worker and everything that it started are killed.
-        stop: Ends the wait when it is set.
-        keep_open: Descriptors that the worker holds until its end: the lock of the state.
         command: The program and its arguments.
-
-    Raises:
-        Cancelled: `stop` was set.
+        keep_open: Descriptors that the process holds until its end: the lock of the state.
+        ready: Whether one is kept ready. That takes memory while the agent is idle.
     """
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        pass_fds=keep_open,
-    )
-    try:
-        return _converse(process, request, deadline=time.monotonic() + timeout, timeout=timeout, stop=stop)
-    finally:
+
+    def __init__(
+        self, command: Sequence[str] = _COMMAND, *, keep_open: Sequence[int] = (), ready: bool = False
+    ) -> None:
+        self._command = command
+        self._keep_open = keep_open
+        self._ready = ready
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def prepare(self) -> None:
+        """Have a process ready for the next question, where one is wanted and none is there."""
+        if self._ready and (self._process is None or self._process.poll() is not None):
+            self.close()
+            # Without this word it loads what judging needs when it has something to judge.
+            self._process = self._start(READY)
+
+    def ask(self, request: Request, *, timeout: float, stop: Signal) -> Assessment:
+        """Have one request answered.
+
+        Args:
+            request: The question.
+            timeout: Seconds; then the worker and everything that it started are killed.
+            stop: Ends the wait when it is set.
+
+        Raises:
+            Cancelled: `stop` was set.
+        """
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            self._process = self._start()
+        answer: Assessment | None = None
+        try:
+            answer = _converse(
+                self._process, request, deadline=time.monotonic() + timeout, timeout=timeout, stop=stop
+            )
+        finally:
+            if not self._ready or not isinstance(answer, Unchanged):
+                self.close()
+        return answer
+
+    def close(self) -> None:
+        """End the process, with every git that it started."""
+        process, self._process = self._process, None
+        if process is None:
+            return
         # The worker leads its own group, so this ends its git children too, also after it has ended.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -69,6 +94,16 @@ def ask(
                     stream.close()
         process.wait()
         _reap_orphans()
+
+    def _start(self, *more: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [*self._command, *more],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=self._keep_open,
+        )
 
 
 def _reap_orphans() -> None:
@@ -93,7 +128,7 @@ def _converse(
         selector.register(process.stdout, selectors.EVENT_READ, answer)
         selector.register(process.stderr, selectors.EVENT_READ, complaint)
         selector.register(stop, selectors.EVENT_READ)
-        while len(selector.get_map()) > 1:
+        while not answer.endswith(b"\n") and len(selector.get_map()) > 1:
             left = deadline - time.monotonic()
             if left <= 0:
                 return Unavailable(
@@ -113,6 +148,9 @@ def _converse(
     try:
         return decode(json.loads(answer))
     except (ValueError, StateError):
+        # What it said of its end was said before that.
+        os.set_blocking(process.stderr.fileno(), False)
+        complaint += process.stderr.read() or b""
         return Unavailable("worker-failed", f"the worker ended without an answer{_last_words(complaint)}")
 
 

@@ -25,7 +25,8 @@ class FaultProxy:
 
     Attributes:
         fault: "" for none; `away`, `hang`, `slow`, `429`, `503`, `401`, `gone` (watches answer 410), `cut`
-            (answers end in their middle), `conflict` (writes answer 409), `garbage`.
+            (answers end in their middle), `conflict` (writes answer 409), `contest`
+            (writes answer 409, their dry-runs do not), `garbage`.
         seen: Requests since the last reset, by method and whether they were watches.
     """
 
@@ -75,6 +76,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self._say(410, {})
             case "conflict" if self.command in ("PATCH", "PUT"):
                 self._say(409, {}, reason="AlreadyExists")
+            case "contest" if self.command in ("PATCH", "PUT") and "dryRun" not in self.path:
+                self._say(409, {}, reason="Conflict")
             case "garbage":
                 self._answer(200, {"Content-Type": "application/json"}, b"<html>captive portal</html>")
             case _:

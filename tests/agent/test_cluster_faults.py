@@ -19,8 +19,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 #: Seconds for which a fault lasts, and the most requests meanwhile: the first tries come close together.
 _LASTS, _MOST = 8.0, 60
 #: A sample runs every time, all of them with `WAYSIDE_FAULTS=all`.
-_EVERY = ("away", "hang", "slow", "429", "503", "401", "gone", "cut", "conflict", "garbage")
-_FAULTS = _EVERY if os.environ.get("WAYSIDE_FAULTS") == "all" else ("away", "429", "gone")
+_EVERY = ("away", "hang", "slow", "429", "503", "401", "gone", "cut", "conflict", "contest", "garbage")
+_FAULTS = _EVERY if os.environ.get("WAYSIDE_FAULTS") == "all" else ("away", "429", "gone", "contest")
 
 
 @pytest.fixture
@@ -54,4 +54,6 @@ def test_a_fault_of_the_api_server_makes_no_hot_loop_and_passes(
     finally:
         stop(agent, within=10)
     assert_contiguous(bench.events())
+    # The revision is not to blame, so it is not held.
+    assert not {"sync.rolledback", "sync.failed"} & set(bench.types())
     assert "a step failed unexpectedly" not in bench.told(), bench.told()[-3000:]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.agent.assessment import Unavailable
+from reconciler.agent.assessment import Allowed, Unavailable, Unchanged
 from reconciler.agent.wakeup import Signal
 from reconciler.agent.worker import Request
-from reconciler.agent.worker_process import ask
+from reconciler.agent.worker_process import Worker
 from tests.agent.rig import ROOT, Rig, assert_contiguous, config_map, eventually, stop
 
 #: Each starts several real processes.
@@ -229,11 +231,8 @@ def test_sigterm_ends_the_agent_at_once_while_the_target_hangs(rig: Rig, silent_
 
 
 def test_a_worker_that_takes_too_long_is_ended_and_said(tmp_path: Path) -> None:
-    answer = ask(
-        Request(url="x", reference="main", clone=str(tmp_path), site="a"),
-        timeout=0.3,
-        stop=Signal(),
-        command=("sh", "-c", "sleep 61.7 & sleep 61.7"),
+    answer = Worker(("sh", "-c", "sleep 61.7 & sleep 61.7")).ask(
+        Request(url="x", reference="main", clone=str(tmp_path), site="a"), timeout=0.3, stop=Signal()
     )
     assert isinstance(answer, Unavailable)
     assert answer.code == "worker-timeout"
@@ -248,15 +247,59 @@ def test_a_worker_that_takes_too_long_is_ended_and_said(tmp_path: Path) -> None:
 def test_a_worker_that_dies_or_talks_rubbish_tells_nothing_of_the_repository(
     tmp_path: Path, program: str
 ) -> None:
-    answer = ask(
-        Request(url="x", reference="main", clone=str(tmp_path), site="a"),
-        timeout=10,
-        stop=Signal(),
-        command=("sh", "-c", f"echo 'Traceback' >&2; echo 'MemoryError' >&2; {program}"),
+    worker = Worker(("sh", "-c", f"echo 'Traceback' >&2; echo 'MemoryError' >&2; {program}"))
+    answer = worker.ask(
+        Request(url="x", reference="main", clone=str(tmp_path), site="a"), timeout=10, stop=Signal()
     )
     assert isinstance(answer, Unavailable)
     assert answer.code == "worker-failed"
     assert "MemoryError" in answer.message
+
+
+def test_a_ready_worker_stays_while_nothing_is_new_and_ends_with_its_judgement(rig: Rig) -> None:
+    head = rig.repository.commit([config_map("a", "1")])
+    worker = Worker((sys.executable, "-m", "tests.agent.plain_worker"), ready=True)
+    request = Request(
+        url=str(rig.repository.path),
+        reference="main",
+        clone=str(rig.folder / "clone"),
+        site=rig.site,
+        known=head,
+    )
+    stop_ = Signal()
+    try:
+        worker.prepare()
+        first = children()
+        assert len(first) == 1
+        for _ in range(3):
+            assert worker.ask(request, timeout=30, stop=stop_) == Unchanged(head)
+            worker.prepare()
+            assert children() == first
+        rig.repository.commit([config_map("a", "2")])
+        assert isinstance(worker.ask(request, timeout=30, stop=stop_), Allowed)
+        assert children() == set()
+        worker.prepare()
+        (second,) = children()
+        assert {second} != first
+        # One that somebody killed, or that ran out of memory while it waited, is no reason for a fault.
+        os.kill(second, signal.SIGKILL)
+        eventually(lambda: not children(), what="its end")
+        assert isinstance(worker.ask(request, timeout=30, stop=stop_), Allowed)
+    finally:
+        worker.close()
+    assert children() == set()
+
+
+def children() -> set[int]:
+    """Return the processes that this one has started and that have not ended, but for those of fixtures."""
+    found = set()
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, parent = place.read_text().rpartition(")")[2].split()[:2]
+            command = place.with_name("cmdline").read_bytes()
+            if int(parent) == os.getpid() and state != "Z" and b"plain_worker" in command:
+                found.add(int(place.parent.name))
+    return found
 
 
 @pytest.mark.parametrize("content", [b"no json\n", b'{"a": 1}\n'])

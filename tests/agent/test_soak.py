@@ -26,7 +26,7 @@ SITES = 5 if TURNS > 100 else 2
 _LISTENS_AFTER = 5.0
 _WORTH_TELLING = 15.0
 """Seconds of waiting for one site that are told to who watches the run with `-s`."""
-_FAULTS = ("away", "slow", "429", "503", "gone", "cut", "conflict", "garbage")
+_FAULTS = ("away", "slow", "429", "503", "gone", "cut", "conflict", "contest", "garbage")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240 + TURNS * 20)]
 

@@ -108,7 +108,8 @@ def one_agent(folder: Path, server: ControlPlane, *, objects: int, idle: float, 
                 *("--webhook-secret-file", str(secret)),
             ],
             stderr=stream,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            # As installed: with its bytecode beside it.
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""},
         )
     try:
         peak = 0.0
@@ -132,11 +133,13 @@ def one_agent(folder: Path, server: ControlPlane, *, objects: int, idle: float, 
         after, used = requests_of(port), cpu(agent.pid) - spent
         made = {name: after[name] - before.get(name, 0) for name in after if after[name] != before.get(name)}
         _say(f"idle for {passed:.0f} s: {used / passed:.2%} of one core; requests: {made or 'none'}")
+        spent = cpu(agent.pid)
         times = [_change(fleet, folder, server, port, turn) for turn in range(changes)]
         _say(
             f"commit to applied, with a push, one object of {objects}:"
             f" median {statistics.median(times):.2f} s, fastest {min(times):.2f} s,"
-            f" slowest {max(times):.2f} s"
+            f" slowest {max(times):.2f} s; processor time {(cpu(agent.pid) - spent) / changes:.2f} s each,"
+            f" report and all; load average {os.getloadavg()[0]:.1f}"
         )
     finally:
         agent.terminate()

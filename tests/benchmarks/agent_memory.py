@@ -139,17 +139,20 @@ def running_agent(folder: Path, target: str) -> Iterator[subprocess.Popen[bytes]
 
 
 def settle(pid: int, deadline: float) -> None:
-    """Wait until an agent has had no worker for two seconds: its watches are there, and it is idle.
+    """Wait until an agent has begun and ended no process for two seconds: its watches are there, it is idle.
 
     A watch that has just begun causes one more look at the repository, a second later.
 
     Raises:
         TimeoutError: It never came to rest.
     """
-    alone_since = time.monotonic()
-    while time.monotonic() - alone_since < 2:
-        if memory(pid)[2] > 1:
-            alone_since = time.monotonic()
+    known = tree(pid)
+    quiet_since = time.monotonic()
+    while time.monotonic() - quiet_since < 2:
+        now = tree(pid)
+        if now != known:
+            known = now
+            quiet_since = time.monotonic()
         if time.monotonic() > deadline:
             raise TimeoutError("the agent has not come to rest")
         time.sleep(0.05)

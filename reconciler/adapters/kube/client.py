@@ -33,6 +33,8 @@ _CONNECT, _READ = 5.0, 35.0
 _TRIES, _LONGEST_PAUSE = 5, 10.0
 #: What a 500 says that comes from the server's storage.
 _STORAGE = re.compile(r"etcdserver|rpc error|context deadline|connection (refused|reset)|database is locked")
+#: What it says of an admission webhook that gives no answer; one that denies is said otherwise.
+_WEBHOOK = "failed calling webhook"
 
 #: A link that is dead without a word is noticed within a minute, also where nothing is asked.
 _KEEP_ALIVE = (
@@ -224,8 +226,8 @@ class KubeClient:
     def _value(self, status: int, data: bytes, kind: str, *, read: bool) -> Any:
         """Return the value of an answer, or raise what it says.
 
-        A write that is answered with 500 was refused: so the server says of a value that has the wrong type,
-        and of a webhook that fails. Only where its storage fails is nothing known.
+        A write that is answered with 500 was refused: so the server says of a value that has the wrong type.
+        Only where its storage or an admission webhook fails is nothing known.
         """
         try:
             value = json.loads(data) if data else None
@@ -244,8 +246,22 @@ class KubeClient:
             )
         if status in (429, 502, 503, 504) or (status == 500 and (read or _STORAGE.search(message))):
             raise TargetUnreachable(f"{self._place} cannot answer: {message}", code="target-busy")
+        if status == 500 and _WEBHOOK in message:
+            raise TargetUnreachable(
+                f"an admission webhook of {self._place} does not answer: {message}",
+                code="webhook-away",
+                hint="repair or remove the webhook; until then, what it must see cannot be applied",
+            )
+        if status == 409 and _is_owned(told):
+            raise TargetRefused(
+                message,
+                reason="FieldManagerConflict",
+                status=status,
+                hint="remove the fields from the overlay, or annotate the object with"
+                " wayside.dev/conflicts: force",
+            )
         if status >= 300:
-            raise TargetRefused(message, reason=reason, status=status, hint=_hint(status, reason))
+            raise TargetRefused(message, reason=reason, status=status, hint=_hint(status))
         raise TargetUnreachable(f"{self._place} answered with something that is not JSON", code="not-json")
 
     def _unreachable(self, err: Exception) -> TargetUnreachable:
@@ -383,9 +399,16 @@ def _seconds(header: str | None, default: float) -> float:
         return default
 
 
-def _hint(status: int, reason: str) -> str:
+def _hint(status: int) -> str:
     if status == 403:
         return "give the agent's service account the right, or leave the object out"
-    if status == 409 and reason == "Conflict":
-        return "remove the fields from the overlay, or annotate the object with wayside.dev/conflicts: force"
     return ""
+
+
+def _is_owned(status: Mapping[str, Any]) -> bool:
+    """Tell whether an apply was refused because other managers own some of its fields."""
+    details = status.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    return isinstance(causes, list) and any(
+        isinstance(cause, dict) and cause.get("reason") == "FieldManagerConflict" for cause in causes
+    )

@@ -13,7 +13,7 @@ from reconciler.adapters.kube.connection import Connection
 from reconciler.adapters.kube.diagnosis import diagnose
 from reconciler.adapters.kube.discovery import ApiKind, Discovery
 from reconciler.adapters.kube.site_object import SiteObject
-from reconciler.errors import TargetRefused
+from reconciler.errors import TargetRefused, TargetUnreachable
 from reconciler.model.plan import Health, Inventory, InventoryEntry, Observed
 from reconciler.model.resource import Manifest, Resource, ResourceId, split_api_version
 from reconciler.planning.applyset import AGENT_NAMESPACE, FIELD_MANAGER, PART_OF, applyset_id
@@ -25,6 +25,8 @@ __all__ = ["KubeTarget"]
 _APPLY = "application/apply-patch+yaml"
 #: Seconds for which a kind that was just defined may answer "not found".
 _PATIENCE = 10.0
+#: Seconds between two writes of an object that others write at the same time.
+_CONTEST_PAUSES = (0.2, 0.4, 0.8, 1.6)
 
 
 class KubeTarget:
@@ -260,6 +262,7 @@ class KubeTarget:
             query["dryRun"] = "All"
         end = time.monotonic() + _PATIENCE
         refreshed = False
+        pauses = iter(_CONTEST_PAUSES)
         while True:
             path = self.discovery.of(id_, resource.api_version).path(id_.namespace, id_.name)
             try:
@@ -267,6 +270,16 @@ class KubeTarget:
                     "PATCH", path, query=query, body=resource.manifest, content_type=_APPLY, kind=id_.kind
                 )
             except TargetRefused as err:
+                if _is_contest(err, resource):
+                    # Somebody else wrote at the same moment. That says nothing of the object.
+                    pause = next(pauses, None)
+                    if pause is None:
+                        raise TargetUnreachable(
+                            f"{id_} cannot be written, others write it all the time: {err.message}",
+                            code="target-busy",
+                        ) from err
+                    time.sleep(pause)
+                    continue
                 # So it says where a kind is defined and not served yet; the object itself cannot be missing.
                 absent = err.status == 404 and "could not find the requested resource" in err.message
                 young = absent and (id_.group, id_.kind) in self._defined
@@ -278,3 +291,15 @@ class KubeTarget:
             else:
                 return live
             time.sleep(0.2)
+
+
+def _is_contest(err: TargetRefused, resource: Resource) -> bool:
+    """Tell whether a write came in between another one's read and write, so that it may be made again.
+
+    Fields that others own are another matter, and so is an object that says which version or incarnation
+    it wants to replace.
+    """
+    if err.status != 409 or err.reason == "FieldManagerConflict":
+        return False
+    metadata = resource.manifest.get("metadata") or {}
+    return not ("resourceVersion" in metadata or "uid" in metadata)

@@ -147,7 +147,7 @@ def test_a_server_that_is_not_there_is_unreachable() -> None:
         pytest.param("PATCH", refusal(409, reason="Conflict"), TargetRefused, id="conflict"),
         pytest.param("PATCH", refusal(422, reason="Invalid"), TargetRefused, id="invalid"),
         pytest.param("PATCH", refusal(500, ".spec.size: expected numeric"), TargetRefused, id="wrong-type"),
-        pytest.param("PATCH", refusal(500, "failed calling webhook"), TargetRefused, id="webhook-failed"),
+        pytest.param("PATCH", refusal(500, "failed calling webhook"), TargetUnreachable, id="webhook-failed"),
         pytest.param("PATCH", refusal(500, "etcdserver: leader changed"), TargetUnreachable, id="storage"),
         pytest.param("GET", refusal(500), TargetUnreachable, id="read-failed"),
         pytest.param("GET", refusal(504), TargetUnreachable, id="gateway"),
