@@ -18,6 +18,8 @@ _DASH = re.compile(r"(?P<indent> *)-(?= )")
 _KEY = re.compile(r" *(?:- +)?(?P<key>[A-Za-z]+):(?P<value>.*)\Z")
 _ITEM = re.compile(r" *- +(?P<value>\S.*)\Z")
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9._/:@+-]*\Z")
+_UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no YAML 1.2 text may hold (c-printable): a comment with such a character would make the lock unreadable."""
 _NOT_PLAIN = re.compile(r"(?i)(true|false|yes|no|on|off|null|y|n|nan|inf)\Z|.*:\Z|.*: ")
 
 
@@ -41,7 +43,7 @@ def format_lock(
         before: What the file says now, b"" where there is none.
         known: The entries that `before` says, in its order; comments above and in an entry stay with it.
     """
-    text = before.decode("utf-8", "replace").removeprefix("\ufeff")
+    text = _UNREADABLE.sub("\ufffd", before.decode("utf-8", "replace").removeprefix("\ufeff"))
     old = _split(text.splitlines(), len(known))
     blocks = dict(zip((_identity(each) for each in known), zip(known, old.blocks, strict=True), strict=True))
     lines = list(old.head)

@@ -3,7 +3,7 @@
 import string
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.documents.tree import MemoryTree
@@ -94,6 +94,8 @@ def test_every_comment_of_an_entry_that_stays_is_kept(images: list[LockedImage],
 
 @settings(deadline=None)
 @given(st.text(max_size=60))
+@example("#\x1b[31m red")
+@example("# \x7f\ufffe")
 def test_any_text_before_gives_a_lock_that_can_be_read(text: str) -> None:
     image = LockedImage("ghcr.io/acme/pos", "1", "sha256:" + "0" * 64, ())
     assert len(read(format_lock([image], before=text.encode("utf-8", "replace"), known=()))) == 1
