@@ -1,12 +1,14 @@
 """A real part as a process: on loopback, logged, and never outliving the tests."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +22,9 @@ ctypes.CDLL(None).prctl(1, 9)
 if os.getppid() != int(sys.argv[1]): os._exit(1)
 os.execv(sys.argv[2], sys.argv[2:])
 """
+
+_PORTS: Final = range(12000, 30000)
+_claimed: Final[list[socket.socket]] = []
 
 _PROXIES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})
 
@@ -47,19 +52,29 @@ def loopback_environment(*, home: Path) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody else will be given for the next minute.
+    """Return a loopback port that is this process's own until it ends.
 
-    A connection through the port is closed on its listening side, which leaves it in TIME_WAIT: the kernel
-    then hands it out to nobody, yet a server that sets SO_REUSEADDR, as every Go server does, may bind it.
+    It lies below the range from which the kernel takes ports for outgoing connections, so a part that is
+    stopped and started again finds its port free; an abstract socket of the port's name keeps it from every
+    other test process, and is gone when this one is.
+
+    Raises:
+        PartFailed: No port is free.
     """
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(1)
-        address: tuple[str, int] = listener.getsockname()
-        with socket.create_connection(address):
-            listener.accept()[0].close()
-        return address[1]
+    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        with ExitStack() as undo:
+            claim = undo.enter_context(socket.socket(socket.AF_UNIX))
+            listener = undo.enter_context(socket.socket())
+            try:
+                claim.bind(f"\0wayside-tests-port-{port}")
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            _claimed.append(claim)
+            listener.close()
+            undo.pop_all()
+            return port
+    raise PartFailed(f"every loopback port from {_PORTS.start} to {_PORTS.stop - 1} is taken")
 
 
 class Process:
