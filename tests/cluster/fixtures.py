@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 import pytest
 
+from tests.cluster.cache import cache_directory
 from tests.cluster.errors import PartMissing
 
 if TYPE_CHECKING:
@@ -48,8 +49,9 @@ class MakeRegistry(Protocol):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep every client on loopback away from proxies; the tests' own traffic goes nowhere else."""
+    """Keep clients on loopback away from proxies, and the parts in place when a test moves the user's cache."""
     del config
+    os.environ["WAYSIDE_CACHE"] = str(cache_directory())
     for name in ("NO_PROXY", "no_proxy"):
         given = os.environ.get(name)
         os.environ[name] = ",".join([*([given] if given else []), "127.0.0.1", "localhost", "::1"])
