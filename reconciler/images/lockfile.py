@@ -19,7 +19,7 @@ _KEY = re.compile(r" *(?:- +)?(?P<key>[A-Za-z]+):(?P<value>.*)\Z")
 _ITEM = re.compile(r" *- +(?P<value>\S.*)\Z")
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9._/:@+-]*\Z")
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What no YAML 1.2 text may hold (c-printable): a comment with such a character would make the lock unreadable."""
+"""What YAML 1.2 does not hold to be printable: with it in a comment, nobody could read the lock."""
 _NOT_PLAIN = re.compile(r"(?i)(true|false|yes|no|on|off|null|y|n|nan|inf)\Z|.*:\Z|.*: ")
 
 

@@ -49,7 +49,7 @@ class MakeRegistry(Protocol):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep clients on loopback away from proxies, and the parts in place when a test moves the user's cache."""
+    """Keep clients on loopback away from proxies, and the parts in place when a test moves the cache."""
     del config
     os.environ["WAYSIDE_CACHE"] = str(cache_directory())
     for name in ("NO_PROXY", "no_proxy"):
