@@ -132,7 +132,7 @@ CASES: Final = [
             "pods/eviction",
             (
                 "POST",
-                "/api/v1/namespaces/default/pods/web/eviction",
+                "/api/v1/namespaces/default/pods/web/eviction?dryRun=All",
                 {
                     "apiVersion": "policy/v1",
                     "kind": "Eviction",
