@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import inspect
 import json
 import os
 import re
 from pathlib import Path
 
 from reconciler.cli.main import COMMANDS
+from reconciler.events import event_schema, file_name
 from reconciler.model.event import EventType
 
 _NOTE = "<!-- Made from the code by docs/reference/generate.py; change that. -->\n"
@@ -62,25 +62,37 @@ def _cell(text: str) -> str:
 
 
 def events() -> str:
-    """Return the page of all events that agents send."""
-    source = inspect.getsource(EventType)
-    comments = dict(re.findall(r"^    (\w+) = .*?#\s*(.+)$", source, re.MULTILINE))
-    rows = [
-        f"| `{event.value}` | {comments.get(event.name, event.name.replace('_', ' ').lower())} |"
-        for event in EventType
+    """Return the page of all events that agents send, with the fields of their data."""
+    parts = [
+        _NOTE,
+        "# Events\n",
+        "CloudEvents 1.0 that a site's agent sends, numbered per site; [the agent](../agent.md) says when. "
+        "Any event may tell `state`, `reason`, `message` and `since` of the site. "
+        "`wayside export schemas` writes a JSON Schema of each type; "
+        "the hub refuses what does not fit, and puts up with fields that are not named.\n",
+        "| type | meaning |",
+        "|---|---|",
+        *(f"| [`{type_.value}`](#{_anchor(type_)}) | {_meaning(type_)} |" for type_ in EventType),
+        "",
     ]
-    return "\n".join(
-        [
-            _NOTE,
-            "# Events\n",
-            "CloudEvents 1.0 that a site's agent sends, numbered per site; "
-            "[the agent](../agent.md) says when.\n",
-            "| type | meaning |",
-            "|---|---|",
-            *rows,
-            "",
+    for type_ in EventType:
+        data = event_schema(type_)["properties"]["data"]
+        parts.append(f"## `{type_.value}`\n\n{_meaning(type_)} Schema: `{file_name(type_)}.json`.\n")
+        rows = [
+            f"| `{name}`{' (required)' if name in data.get('required', ()) else ''} "
+            f"| {_kind(value)} | {_cell(value.get('description', ''))} |"
+            for name, value in data["properties"].items()
         ]
-    )
+        parts += ["| field of `data` | type | meaning |", "|---|---|---|", *rows, ""] if rows else []
+    return "\n".join(parts)
+
+
+def _anchor(type_: EventType) -> str:
+    return type_.value.replace(".", "")
+
+
+def _meaning(type_: EventType) -> str:
+    return _cell(str(event_schema(type_)["description"]))
 
 
 def pages() -> dict[str, str]:

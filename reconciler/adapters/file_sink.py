@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler.model.event import Event, Receipt
+from reconciler.model.link_use import LinkUse
 from reconciler.ports.sink import SinkError
 
 __all__ = ["FileSink"]
@@ -28,6 +29,11 @@ class FileSink:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.use = LinkUse()
+
+    def beat(self, site: str) -> None:
+        """Say nothing: a line in a file is no sign of life."""
+        del site
 
     def deliver(self, batch: Sequence[Event]) -> Receipt:
         """Append what the file does not have yet, and make it durable.
@@ -52,6 +58,9 @@ class FileSink:
                     while written < len(line):
                         written += os.pwrite(descriptor, line[written:], end + written)
                     os.fsync(descriptor)
+                    self.use.requests += 1
+                    self.use.payload += len(line)
+                    self.use.sent += len(line)
             finally:
                 os.close(descriptor)
         except OSError as err:

@@ -24,6 +24,7 @@ from reconciler.errors import StateError
 from reconciler.model.event import EventType
 from reconciler.model.resource import ResourceId
 from reconciler.ports.clock import Clock
+from reconciler.ports.outbox import Backlog
 
 __all__ = [
     "Attempt",
@@ -189,8 +190,8 @@ class Transaction:
         """Keep a small value by name."""
         self._connection.execute("INSERT OR REPLACE INTO note (name, value) VALUES (?, ?)", (name, value))
 
-    def set_condition(self, condition: Condition) -> None:
-        """Record the site's state; `since` stays where state and reason stay."""
+    def set_condition(self, condition: Condition) -> Condition:
+        """Record the site's state; `since` stays where state and reason stay. Return it with its `since`."""
         row = self._connection.execute("SELECT state, reason, since FROM condition").fetchone()
         same = row is not None and (row[0], row[1]) == (condition.state, condition.reason)
         since = row[2] if same else condition.since or format_time(self._clock.now())
@@ -198,6 +199,7 @@ class Transaction:
             "INSERT OR REPLACE INTO condition (id, state, reason, message, since) VALUES (1, ?, ?, ?, ?)",
             (condition.state, condition.reason, condition.message, since),
         )
+        return dataclasses.replace(condition, since=since)
 
     def begin_fault(self, name: str, code: str, message: str) -> bool:
         """Record that something does not work, and tell whether that is new."""
@@ -430,6 +432,11 @@ class StateStore:
             return zlib.decompress(row[0])
         except zlib.error as err:
             raise StateCorrupted(f"the inventory in {self._path} is damaged", code="state-corrupt") from err
+
+    def backlog(self) -> Backlog:
+        """Return how much waits, and whether something of it is urgent."""
+        with translated(self._path):
+            return self._outbox.backlog()
 
     def pending(self) -> int:
         """Return how many events wait."""

@@ -8,16 +8,20 @@ from pathlib import Path
 
 from reconciler.adapters.sqlite_state import StateStore
 from reconciler.agent.backoff import Backoff
+from reconciler.agent.batching import METERED, UNMETERED, BatchRules
+from reconciler.agent.description import Description
 from reconciler.agent.logs import Log
 from reconciler.agent.wakeup import Signal, wait
 from reconciler.errors import StateError, UsageError
+from reconciler.model.event import EventType
 from reconciler.ports.clock import Clock
 from reconciler.ports.sink import Sink, SinkError
 
-__all__ = ["Delivery", "drain", "open_sink"]
+__all__ = ["Delivery", "drain", "greet", "open_sink"]
 
-_BATCH = 500
 _FIRST_RETRY, _LAST_RETRY = 2.0, 300.0
+#: A sink that asks for more patience than this is asked again all the same.
+_LONGEST_RETRY_AFTER = 3600.0
 _PATIENCE_AT_THE_END = 1.0
 
 
@@ -45,7 +49,7 @@ def open_sink(text: str, *, token_file: str = "", ca_file: str = "") -> Sink | N
     )
 
 
-def drain(store: StateStore, sink: Sink) -> tuple[int, int]:
+def drain(store: StateStore, sink: Sink, rules: BatchRules = UNMETERED) -> tuple[int, int]:
     """Send everything that waits, batch by batch, and return how many batches and events went out.
 
     Raises:
@@ -54,10 +58,11 @@ def drain(store: StateStore, sink: Sink) -> tuple[int, int]:
     """
     batches = events = 0
     renewed = False
+    most = rules.events
     while True:
         with store.transaction() as tx:
             numbered = tx.outbox.numbered
-            batch = tx.outbox.pending(_BATCH)
+            batch = tx.outbox.pending(most, rules.size)
         if not batch:
             return batches, events
         try:
@@ -68,6 +73,18 @@ def drain(store: StateStore, sink: Sink) -> tuple[int, int]:
                 renewed = True
                 with store.transaction() as tx:
                     tx.outbox.renew()
+                continue
+            if err.refused and len(batch) > 1:
+                # Too large, or one of them is bad: half of it tells which.
+                most = len(batch) // 2
+                continue
+            if err.refused:
+                # What waits behind it would wait for ever.
+                with store.transaction() as tx:
+                    tx.outbox.give_up(batch[0].sequence, err.message)
+                if batch[0].type == EventType.OUTBOX_COMPACTED.value:
+                    raise
+                most = rules.events
                 continue
             if err.unsent:
                 # Nobody has seen these numbers, so what they stand for may still be coalesced.
@@ -86,15 +103,31 @@ def drain(store: StateStore, sink: Sink) -> tuple[int, int]:
         if left and left[0].epoch == batch[0].epoch and left[0].sequence <= batch[-1].sequence:
             raise SinkError("the sink did not acknowledge the batch", code="sink-answer")
         batches, events = batches + 1, events + len(batch)
+        most = min(rules.events, most * 2)
+
+
+def greet(store: StateStore, sink: Sink) -> None:
+    """Say that a site with nothing to tell lives; where the sink knows less of it, all is told next time.
+
+    Raises:
+        SinkError: The sink did not hear it.
+        StateError: The outbox cannot be used.
+    """
+    receipt = sink.beat(store.site)
+    if receipt is None:
+        return
+    with store.transaction() as tx:
+        if (receipt.epoch, receipt.acknowledged) != (tx.outbox.epoch, tx.outbox.numbered):
+            tx.outbox.tell_all()
 
 
 class Delivery:
-    """Sends what waits in the outbox of a state folder whenever it is told that there is something.
+    """Sends what waits in the outbox of a state folder when it is time, by how much waits and how urgently.
 
     Args:
         directory: The state folder.
         sink: Where batches go.
-        clock: For the state.
+        clock: For the state, and for waiting.
         log: Where it is said.
         rng: For the spread of retries.
     """
@@ -104,10 +137,13 @@ class Delivery:
         self._sink = sink
         self._clock = clock
         self._log = log
-        self._backoff = Backoff(first=_FIRST_RETRY, most=_LAST_RETRY, rng=rng)
+        self._rng = rng
+        self._backoff = Backoff(first=_FIRST_RETRY, most=_LAST_RETRY, rng=rng, least=0.0)
         self._news = Signal()
         self._retry = Signal()
+        self._beat = Signal()
         self._stop = Signal()
+        self._noticed: float | None = None
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
 
     def start(self) -> None:
@@ -116,6 +152,11 @@ class Delivery:
 
     def notify(self) -> None:
         """Say that there may be something to send."""
+        self._news.set()
+
+    def beat(self) -> None:
+        """Say that a sign of life is due."""
+        self._beat.set()
         self._news.set()
 
     def retry(self) -> None:
@@ -129,35 +170,58 @@ class Delivery:
         self._thread.join(_PATIENCE_AT_THE_END)
 
     def _run(self) -> None:
-        delay = 0.0
+        delay, failing = 86400.0, False
         while not self._stop.is_set():
-            if delay:
-                # A sink that fails is left alone until its time has come, whatever is new.
-                wait([self._stop, self._retry], delay)
-            else:
-                wait([self._stop, self._news], 86400.0)
+            # A sink that fails is left alone until its time has come, whatever is new.
+            wait([self._stop, self._retry] if failing else [self._stop, self._news], delay)
             if self._stop.is_set():
                 return
+            pressing = failing or self._retry.is_set() or self._beat.is_set()
             self._news.clear()
             self._retry.clear()
-            delay = self._send()
+            delay, failing = self._attend(pressing=pressing)
 
-    def _send(self) -> float:
-        """Send what there is, and return the seconds to wait before another try, or 0."""
+    def _attend(self, *, pressing: bool) -> tuple[float, bool]:
+        """Send what is due; return the seconds to wait for more, and whether that is because it failed.
+
+        Args:
+            pressing: Whether all that waits goes now, or a sign of life where nothing does.
+        """
         try:
             store = StateStore.attach(self._directory, clock=self._clock)
             try:
-                batches, events = drain(store, self._sink)
+                rules = METERED if Description.recall(store).metered else UNMETERED
+                patience = self._patience(store, rules)
+                if not pressing and patience != 0.0:
+                    return 86400.0 if patience is None else patience, False
+                batches, events = drain(store, self._sink, rules)
+                if self._beat.is_set():
+                    if not events:
+                        greet(store, self._sink)
+                    self._beat.clear()
             finally:
                 store.close()
         except SinkError as err:
-            delay = max(self._backoff.failed(), err.retry_after or 0.0)
+            asked = min(err.retry_after or 0.0, _LONGEST_RETRY_AFTER)
+            # What many are asked at once must not bring all of them back at once.
+            delay = max(self._backoff.failed(), asked * self._rng.uniform(1.0, 1.25))
             self._log.warning("events wait", code=err.code, reason=err.message, retry=f"{delay:.0f}s")
-            return delay
+            return delay, True
         except StateError as err:
             self._log.warning("the outbox cannot be used", code=err.code, reason=err.message)
-            return self._backoff.failed()
+            return self._backoff.failed(), True
         self._backoff.succeeded()
+        self._noticed = None
         if events:
             self._log.info("events delivered", events=events, batches=batches)
-        return 0.0
+        return 86400.0, False
+
+    def _patience(self, store: StateStore, rules: BatchRules) -> float | None:
+        """Return the seconds until what waits is due, or None where nothing waits."""
+        backlog = store.backlog()
+        now = self._clock.monotonic()
+        if not backlog.events:
+            self._noticed = None
+        elif self._noticed is None:
+            self._noticed = now
+        return rules.wait(backlog, waited=0.0 if self._noticed is None else now - self._noticed)

@@ -18,8 +18,10 @@ from reconciler.agent.assessment import Allowed, Assessment, Unavailable, Unchan
 from reconciler.agent.backoff import Backoff, jittered
 from reconciler.agent.clock import SystemClock
 from reconciler.agent.delivery import Delivery, drain, open_sink
+from reconciler.agent.description import Description, snapshot
 from reconciler.agent.logs import Log
 from reconciler.agent.premises import Premises
+from reconciler.agent.records import Records
 from reconciler.agent.revision import SiteRevision
 from reconciler.agent.settings import AgentSettings
 from reconciler.agent.sync import Ending, Syncer
@@ -49,6 +51,8 @@ _DRIFT_INTERVAL, _WATCHED_INTERVAL = 300.0, 3600.0
 _LIVELY_PAUSE = 30.0
 #: Seconds that a look, a sync and the way back take at most; a loop that is longer away hangs.
 _LONGEST_STEP = 3600.0
+#: Seconds between two reports of what reports cost.
+_LINK_INTERVAL = 3600.0
 #: Seconds between two looks that changes in a local repository may cause.
 _LEAST_PAUSE = 0.2
 
@@ -113,6 +117,9 @@ class Agent:
         self._nothing_new = False
         self._cut_off = False
         self._delivery: Delivery | None = None
+        self._link: Mapping[str, int] = {}
+        self._link_due = 0.0
+        self._suspension_told = False
         self._vitals = Vitals(clock.monotonic)
         # Who polls has time to start one for each look; a push is answered at once.
         is_told = local_path(settings.repository) is not None or bool(
@@ -396,12 +403,13 @@ class Agent:
         if self._store is None:
             store = StateStore.open(self._settings.state, site=self._settings.site, clock=self._clock)
             attempt = store.attempt()
+            self._recall(store)
+            told = self._snapshot(store)
             with store.transaction() as tx:
                 tx.emit(
                     EventType.AGENT_STARTED,
                     {
-                        "version": __version__,
-                        "applied": store.good_commit(),
+                        **told,
                         "interrupted": attempt.commit if attempt and attempt.phase == "applying" else "",
                         "stateLoss": store.loss,
                     },
@@ -411,7 +419,6 @@ class Agent:
             self._log.info(
                 "agent started", version=__version__, applied=store.good_commit(), epoch=store.epoch
             )
-            self._recall(store)
             store.on_event = self._hear
             self._store = store
         return self._store
@@ -429,6 +436,9 @@ class Agent:
             return
         if self._settings.interval is None:
             self._interval = revision.sync.interval
+        if (description := Description.of(revision)) != Description.recall(store):
+            with store.transaction() as tx:
+                description.keep(tx)
         if self._settings.signed_images or self._settings.image_keys:
             return  # what was applied may have been judged without this demand
         # Another version may render or judge otherwise, so it looks again.
@@ -439,20 +449,29 @@ class Agent:
 
     def _heartbeat(self) -> Ending:
         store = self._state()
-        condition = store.condition()
-        attempt = store.attempt()
+        told = self._snapshot(store)
         with store.transaction() as tx:
-            tx.emit(
-                EventType.AGENT_HEARTBEAT,
-                {
-                    "state": condition.state if condition else "Unknown",
-                    "reason": condition.reason if condition else "",
-                    "applied": store.good_commit(),
-                    "attempted": attempt.commit if attempt else "",
-                    "faults": sorted(store.faults()),
-                },
-            )
+            tx.emit(EventType.AGENT_HEARTBEAT, told)
+        if self._delivery is not None:
+            self._delivery.beat()
         return Ending.FINE
+
+    def _snapshot(self, store: StateStore) -> Mapping[str, Any]:
+        """Return everything that is true of the site now."""
+        return snapshot(
+            store,
+            heartbeat=self._settings.heartbeat_interval,
+            link=self._link_use(),
+            suspended=self._premises.is_suspended,
+        )
+
+    def _link_use(self) -> Mapping[str, int]:
+        """Return what reports cost so far; it is read anew once an hour, so that quiet sites stay quiet."""
+        now = self._clock.monotonic()
+        if self._sink is not None and now >= self._link_due:
+            self._link = self._sink.use.told()
+            self._link_due = now + _LINK_INTERVAL
+        return self._link
 
     def _begin(self) -> None:
         """Say that a sync begins, which may take long."""
@@ -473,6 +492,17 @@ class Agent:
         # What was left alone for a while may have been bent meanwhile.
         return wanted or (before and not self._premises.is_suspended)
 
+    def _tell_suspension(self) -> None:
+        """Report once that people at the cluster have the site left alone, or do so no more."""
+        suspended = self._premises.is_suspended
+        if suspended != self._suspension_told:
+            records = Records(self._state(), self._log)
+            if suspended:
+                records.suspended_here()
+            else:
+                records.resumed_here()
+            self._suspension_told = suspended
+
     def _hear(self, type_: EventType, data: Mapping[str, Any]) -> None:
         self._vitals.count("wayside_events_total", type=type_.value)
         self._premises.hear(type_, data)
@@ -481,6 +511,7 @@ class Agent:
         """Say in the cluster how the site is."""
 
         def report() -> Ending:
+            self._tell_suspension()
             self._premises.report()
             return Ending.FINE
 

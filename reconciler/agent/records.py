@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.adapters.sqlite_state import Attempt, Condition, StateStore
 from reconciler.agent import report
 from reconciler.agent.assessment import Held, Refused, Unavailable
+from reconciler.agent.condition import SiteHealth
+from reconciler.agent.description import recall_health, remember_health
 from reconciler.agent.logs import Log
 from reconciler.errors import TargetError
 from reconciler.model.event import EventType
-from reconciler.model.plan import Plan
+from reconciler.model.plan import Change, Health, HealthStatus, Plan
 
 __all__ = ["CONTEST", "DRIFT", "SOURCE", "TARGET", "Ending", "Failure", "Records"]
 
+#: The code of the error that says: people at the cluster asked that the site be left alone.
+SUSPENDED_HERE = "suspended-here"
 #: Names of faults.
 SOURCE, DRIFT, TARGET, CONTEST = "source", "drift", "target", "contest"
 
@@ -154,23 +158,81 @@ class Records:
     def target_failed(self, err: TargetError) -> Ending:
         """The target does not answer, so nothing is known of what is there."""
         self.log.warning("the target does not answer", code=err.code, reason=err.message)
+        if err.code == SUSPENDED_HERE:
+            return Ending.UNREACHABLE  # on purpose, and reported as what it is
         attempt = self.store.attempt()
+        before = self.store.condition()
         with self.store.transaction() as tx:
             tx.begin_fault(TARGET, err.code, err.message)
             if attempt is None or attempt.phase in {"applying", "applied", "failed"}:
-                tx.set_condition(Condition("Unknown", "TargetUnreachable", err.message))
+                found = tx.set_condition(Condition("Unknown", "TargetUnreachable", err.message))
+                if _differ(before, found):
+                    tx.emit(EventType.HEALTH_CHANGED, _health_data(self.store, before, found))
         return Ending.UNREACHABLE
 
-    def health(self, condition: Condition) -> None:
-        """Renew the site's state from its objects, where nothing more important is to be said."""
+    def suspended_here(self) -> None:
+        """People at the cluster asked that the site be left alone."""
+        self.log.info("the site is suspended by its annotation")
+        with self.store.transaction() as tx:
+            tx.emit(EventType.SITE_SUSPENDED, {"commit": self.store.good_commit(), "by": "annotation"})
+
+    def resumed_here(self) -> None:
+        """People at the cluster want the site looked after again."""
+        self.log.info("the site is suspended no more")
+        found = self.store.condition() or Condition("Unknown", "NothingSynced", "no sync yet")
+        before = Condition("Suspended", "SuspendedHere")
+        with self.store.transaction() as tx:
+            tx.emit(EventType.HEALTH_CHANGED, _health_data(self.store, before, found))
+
+    def health(self, health: SiteHealth) -> None:
+        """Report what has changed in the health of objects; and renew the site's state, if they decide it.
+
+        Where the newest revision was refused, held or rolled back, that stays the site's state.
+        """
         current = self.store.condition()
         attempt = self.store.attempt()
-        if attempt is None or attempt.phase != "applied":
+        if attempt is None:
             return
-        said = ("", "", "") if current is None else (current.state, current.reason, current.message)
-        if said != (condition.state, condition.reason, condition.message):
-            with self.store.transaction() as tx:
-                tx.set_condition(condition)
+        decides = attempt.phase == "applied"
+        earlier = recall_health(self.store)
+        changes = _changes(earlier, health.unhealthy)
+        found = health.condition if decides else current
+        if earlier == health.unhealthy and (found is None or _says(current) == _says(found)):
+            return
+        with self.store.transaction() as tx:
+            if decides:
+                found = tx.set_condition(health.condition)
+            remember_health(tx, health.unhealthy)
+            if found is not None and (changes or _differ(current, found)):
+                tx.emit(
+                    EventType.HEALTH_CHANGED,
+                    {
+                        **_health_data(self.store, current, found),
+                        "changes": changes,
+                        "unhealthy": report.sentences(health.unhealthy),
+                    },
+                )
+
+    def drifted(self, data: Mapping[str, object], changes: Sequence[Change], *, left: bool) -> None:
+        """The site differs from its last good revision.
+
+        Args:
+            data: What the event says.
+            changes: What would put it right.
+            left: Whether it is left so.
+        """
+        names = ", ".join(str(change.id) for change in changes[:5])
+        before, attempt = self.store.condition(), self.store.attempt()
+        known = self.store.faults().get(DRIFT)
+        decides = left and attempt is not None and attempt.phase == "applied"
+        with self.store.transaction() as tx:
+            tx.begin_fault(DRIFT, "Drift", names)
+            found = before
+            if decides:
+                found = tx.set_condition(Condition("OutOfSync", "Drift", f"changed and left so: {names}"))
+            state = report.condition(found) if decides and found is not None else {}
+            if known is None or known.message != names or (found is not None and _differ(before, found)):
+                tx.emit(EventType.DRIFT_DETECTED, {**data, **state})
 
     def _hold(self, commit: str, code: str, message: str, data: Mapping[str, object]) -> Ending:
         self.log.failure("revision held", commit=commit, code=code, reason=message)
@@ -197,3 +259,32 @@ class Records:
                 tx.set_attempt(attempt)
                 tx.emit(type_, data)
         return Ending.REFUSED
+
+
+def _says(condition: Condition | None) -> tuple[str, str, str]:
+    return ("", "", "") if condition is None else (condition.state, condition.reason, condition.message)
+
+
+def _differ(before: Condition | None, after: Condition) -> bool:
+    """Tell whether a site's state is another one; other words for the same are no news."""
+    return _says(before)[:2] != _says(after)[:2]
+
+
+def _health_data(store: StateStore, before: Condition | None, after: Condition) -> dict[str, object]:
+    return {
+        "commit": store.good_commit(),
+        **report.condition(after),
+        "was": before.state if before is not None else "Unknown",
+    }
+
+
+def _changes(earlier: Mapping[str, Health], now: Mapping[str, Health]) -> list[dict[str, str]]:
+    """Return what has changed in the health of objects; other words for the same are no news."""
+    healthy = Health(HealthStatus.CURRENT)
+    found = []
+    for name in sorted({*earlier, *now}):
+        before, after = earlier.get(name, healthy), now.get(name, healthy)
+        if before.status is not after.status:
+            row = {"resource": name, "from": before.status.value, "to": after.status.value}
+            found.append({**row, "message": after.message[:300]} if after.message else row)
+    return found[:50]

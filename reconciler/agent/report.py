@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from reconciler.adapters.sqlite_state import Condition
 from reconciler.agent.assessment import Refused
 from reconciler.agent.revision import SiteRevision
 from reconciler.model.outcome import Outcome
-from reconciler.model.plan import Action, Change, Hold, Plan
+from reconciler.model.plan import Action, Change, Health, Hold, Plan
 
-__all__ = ["applied", "changes_of", "counts", "digests", "failures", "held", "planned", "refused"]
+__all__ = [
+    "applied",
+    "changes_of",
+    "condition",
+    "counts",
+    "digests",
+    "failures",
+    "held",
+    "planned",
+    "refused",
+    "sentences",
+]
 
 #: More than this is cut; the count says how many there were.
 _LONGEST_LIST = 50
@@ -123,6 +135,24 @@ def failures(outcome: Outcome) -> list[dict[str, str]]:
         for result in outcome.unhealthy
     ]
     return found[:_LONGEST_LIST]
+
+
+def condition(found: Condition) -> dict[str, str]:
+    """Return the site's state, as any event may tell it."""
+    return {
+        "state": found.state,
+        "reason": found.reason,
+        "message": _cut(found.message),
+        "since": found.since,
+    }
+
+
+def sentences(found: Mapping[str, Health]) -> dict[str, str]:
+    """Return objects that are not healthy: name to one sentence."""
+    return {
+        name: _cut(f"{health.status.value}: {health.message}" if health.message else health.status.value)
+        for name, health in sorted(found.items())[:_LONGEST_LIST]
+    }
 
 
 def digests(revision: SiteRevision) -> dict[str, str]:

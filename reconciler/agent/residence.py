@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.adapters.sqlite_state import Attempt, Condition, StateStore
+from reconciler.agent.description import Description
 from reconciler.agent.logs import Log
 from reconciler.agent.revision import SiteRevision
 from reconciler.agent.site_status import site_status
@@ -266,6 +267,7 @@ class Residence:
         with store.transaction() as tx:
             tx.set_good(revision.commit, content)
             tx.set_attempt(Attempt(revision.commit, "applied"))
+            Description.of(revision).keep(tx)
             tx.set_condition(
                 Condition("Unknown", "Restored", "the state was lost; restored from the cluster")
             )

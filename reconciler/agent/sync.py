@@ -22,7 +22,8 @@ from reconciler.agent.assessment import (
     Unavailable,
     Unchanged,
 )
-from reconciler.agent.condition import health_condition
+from reconciler.agent.condition import site_health
+from reconciler.agent.description import Description, remember_health
 from reconciler.agent.logs import Log
 from reconciler.agent.records import CONTEST, DRIFT, SOURCE, TARGET, Ending, Failure, Records
 from reconciler.agent.revision import SiteRevision
@@ -126,12 +127,11 @@ class Syncer:
             return Ending.REFUSED
         outcome = None
         if changes:
-            names = ", ".join(str(change.id) for change in changes[:5])
-            with self.store.transaction() as tx:
-                if tx.begin_fault(DRIFT, "Drift", names):
-                    tx.emit(EventType.DRIFT_DETECTED, report.planned(revision, changes))
-            if revision.sync.drift == "report":
+            left = revision.sync.drift == "report"
+            self.records.drifted(report.planned(revision, changes), changes, left=left)
+            if left:
                 return Ending.FINE
+            names = ", ".join(str(change.id) for change in changes[:5])
             outcome = self._execute(target, revision, plan)
             self._count_rounds(outcome, observed)
             self.log.info("drift corrected", changes=len(changes), objects=names, complete=outcome.complete)
@@ -142,7 +142,7 @@ class Syncer:
             tx.end_fault(TARGET)
             if self.ring.next_round(self.clock.monotonic()) is None:
                 tx.end_fault(CONTEST)
-        self.records.health(health_condition(target, plan, observed, outcome))
+        self.records.health(site_health(target, plan, observed, outcome))
         return Ending.FINE if complete else Ending.FAILED
 
     def _count_rounds(self, outcome: Outcome, observed: Observed) -> None:
@@ -189,15 +189,25 @@ class Syncer:
         if not outcome.succeeded:
             return self._failed(revision, attempt, outcome)
         counts = report.counts(result.action for result in outcome.results)
+        health = site_health(target, plan, observed, outcome)
+        description = Description.of(revision)
         with self.store.transaction() as tx:
             tx.set_good(revision.commit, revision.to_bytes())
             tx.set_attempt(Attempt(revision.commit, "applied", digests=report.digests(revision)))
             tx.set_inventory(outcome.inventory.to_json().encode())
             tx.end_fault(TARGET)
             tx.end_fault(DRIFT)
-            tx.set_condition(health_condition(target, plan, observed, outcome))
+            condition = tx.set_condition(health.condition)
+            remember_health(tx, health.unhealthy)
+            description.keep(tx)
             tx.emit(
-                EventType.SYNC_APPLIED, report.applied(revision, outcome, resources=len(revision.resources))
+                EventType.SYNC_APPLIED,
+                {
+                    **report.applied(revision, outcome, resources=len(revision.resources)),
+                    **report.condition(condition),
+                    **description.told(),
+                    "unhealthy": report.sentences(health.unhealthy),
+                },
             )
         self.log.info("sync applied", commit=revision.commit, **counts)
         return Ending.FINE
@@ -214,9 +224,10 @@ class Syncer:
         with self.store.transaction() as tx:
             tx.set_attempt(attempt)
             if changes:
-                tx.set_condition(Condition("Progressing", "Applying", f"{len(changes)} changes"))
+                found = tx.set_condition(Condition("Progressing", "Applying", f"{len(changes)} changes"))
                 if earlier.phase not in {"applying", "failed"}:
-                    tx.emit(EventType.SYNC_PLANNED, report.planned(revision, changes))
+                    state = report.condition(found)
+                    tx.emit(EventType.SYNC_PLANNED, {**report.planned(revision, changes), **state})
         if changes:
             counts = report.counts(change.action for change in changes)
             self.log.info("sync planned", commit=earlier.commit, **counts)

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.errors import WaysideError
-from reconciler.model.event import Event
+from reconciler.events import data_schema
+from reconciler.model.event import Event, EventType
+from reconciler.model.fieldpath import FieldPath
 
 __all__ = ["BatchError", "decompress", "parse_batch", "parse_time"]
 
@@ -19,6 +21,8 @@ _TYPE = re.compile(r"dev\.wayside(\.[a-z]+){2}\.v[0-9]{1,3}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 _LARGEST_BATCH = 5000
 _DEEPEST = 32
+#: Types that are known here; those of newer agents are kept, and change nothing of what is shown.
+_KNOWN = {type_.value: type_ for type_ in EventType}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -77,17 +81,19 @@ def parse_batch(content: bytes, *, site: str) -> list[Event]:
         site: Whose batch it must be.
 
     Returns:
-        At least one event, all of one epoch, numbered without gaps.
+        Events of one epoch, numbered without gaps; none where the site only says that it is alive.
 
     Raises:
         BatchError: It is something else; nothing of it is taken.
     """
     try:
-        document = json.loads(content, parse_constant=_refuse_constant)
+        document = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as err:
         raise BatchError("expected a JSON list of CloudEvents, found something else") from err
-    if not isinstance(document, list) or not document:
-        raise BatchError("expected a list of at least one event")
+    if not isinstance(document, list):
+        raise BatchError("expected a list of events")
+    if not document:
+        return []
     if len(document) > _LARGEST_BATCH:
         raise BatchError(
             f"expected at most {_LARGEST_BATCH} events in a batch, found {len(document)}",
@@ -140,7 +146,19 @@ def _event(item: Any, index: int, site: str) -> Event:
     data = item.get("data", {})
     if not isinstance(data, dict) or not _is_plain(data):
         raise BatchError(f"expected data of plain JSON at most {_DEEPEST} levels deep at position {index}")
+    known = _KNOWN.get(type_)
+    if known is not None and not data_schema(known).accepts(data):
+        problem = data_schema(known).problems(data)[0]
+        raise BatchError(
+            f"expected {_field(problem.path)} of a {type_} at position {index} as its schema says"
+            f" ({problem.keyword}), found otherwise",
+            hint="`wayside export schemas` writes the schemas",
+        )
     return Event(site=site, epoch=epoch, sequence=int(number), type=type_, time=time, data=data)
+
+
+def _field(path: FieldPath) -> str:
+    return ".".join(("data", *(str(step)[:60] for step in path)))[:200]
 
 
 def _is_plain(value: Mapping[str, Any]) -> bool:

@@ -61,20 +61,23 @@ def absorb(
 
     Args:
         record: What is known of the site.
-        batch: Events of one epoch, numbered without gaps; at least one.
+        batch: Events of one epoch, numbered without gaps; none where the site only says that it is alive.
         epochs: For every epoch of the site the highest number that is stored without gaps.
         stored: Events of this epoch that are stored under numbers of the batch, as far as they are kept.
         received: Seconds since 1970, by the hub's clock.
         skew: Seconds that the site's clock is ahead, where it was measured.
     """
-    epoch = batch[0].epoch
-    known = epochs.get(epoch, 0)
     seen = dataclasses.replace(
         record,
         last_seen=max(received, record.last_seen),
         first_seen=record.first_seen or received,
         skew=record.skew if skew is None else round(skew, 1),
     )
+    if not batch:
+        # A quiet site is alive. What it is told lets it find out that the hub knows less than it should.
+        return Absorption(seen, (), Receipt(record.epoch, record.acknowledged))
+    epoch = batch[0].epoch
+    known = epochs.get(epoch, 0)
     for event in batch:
         if event.sequence > known:
             break

@@ -29,7 +29,8 @@ async def take_batch(request: Request, core: Core) -> Response:
     """Take one batch: `POST /v1/sites/{site}/events`.
 
     The answer is the receipt: `{"epoch": ..., "acknowledged": N}`. An N below the batch means that events
-    before it are missing here, and asks for them.
+    before it are missing here, and asks for them. An empty batch is a sign of life; its receipt says what the
+    hub has of the site.
 
     Raises:
         Problem: It is not taken.

@@ -148,9 +148,9 @@ class Writer:
             known = epochs.get(job.site)
             if known is None:
                 known = dict(self._fleet.epochs.get(job.site, {}))
-            epoch = job.batch[0].epoch
+            epoch = job.batch[0].epoch if job.batch else record.epoch
             stored: dict[int, Event] = {}
-            if job.batch[0].sequence <= known.get(epoch, 0):
+            if job.batch and job.batch[0].sequence <= known.get(epoch, 0):
                 last = min(job.batch[-1].sequence, known.get(epoch, 0))
                 stored.update(self._store.stored(job.site, epoch, job.batch[0].sequence, last))
                 for event in job.batch:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Event", "EventType", "Receipt"]
+__all__ = ["URGENT", "Event", "EventType", "Receipt", "is_urgent"]
 
 
 class EventType(enum.Enum):
@@ -22,6 +22,7 @@ class EventType(enum.Enum):
     SYNC_HELD = "dev.wayside.sync.held.v1"
     SYNC_ROLLED_BACK = "dev.wayside.sync.rolledback.v1"
     SITE_SUSPENDED = "dev.wayside.site.suspended.v1"
+    HEALTH_CHANGED = "dev.wayside.health.changed.v1"
     SOURCE_FAILED = "dev.wayside.source.failed.v1"
     SOURCE_RESTORED = "dev.wayside.source.restored.v1"
     DRIFT_DETECTED = "dev.wayside.drift.detected.v1"
@@ -29,6 +30,26 @@ class EventType(enum.Enum):
     DRIFT_CONTESTED = "dev.wayside.drift.contested.v1"
     FACTS_DIFFER = "dev.wayside.facts.differ.v1"
     OUTBOX_COMPACTED = "dev.wayside.outbox.compacted.v1"
+
+
+#: What somebody wants to know at once, however much the link costs.
+URGENT = frozenset(
+    {
+        EventType.SYNC_FAILED,
+        EventType.SYNC_DENIED,
+        EventType.SYNC_HELD,
+        EventType.SYNC_ROLLED_BACK,
+        EventType.DRIFT_CONTESTED,
+        EventType.OUTBOX_COMPACTED,
+    }
+)
+
+
+def is_urgent(type_: EventType, data: Mapping[str, Any]) -> bool:
+    """Tell whether an event must not wait for others: it is bad news, or ends bad news."""
+    if type_ is EventType.HEALTH_CHANGED:
+        return "Degraded" in (data.get("state"), data.get("was"))
+    return type_ in URGENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +73,16 @@ class Event:
     data: Mapping[str, Any]
 
     def to_cloudevent(self) -> dict[str, Any]:
-        """Return the event in the JSON format of CloudEvents 1.0."""
+        """Return the event in the JSON format of CloudEvents 1.0.
+
+        Its `data` are JSON, which is what an event without `datacontenttype` has in that format.
+        """
         return {
             "specversion": "1.0",
             "id": f"{self.epoch}-{self.sequence}",
             "source": f"/sites/{self.site}",
             "type": self.type,
             "time": self.time,
-            "datacontenttype": "application/json",
             "epoch": self.epoch,
             "sequence": str(self.sequence),
             "data": dict(self.data),

@@ -113,13 +113,13 @@ def fold(record: SiteRecord, event: Event) -> SiteRecord:
     commit = _text(data, "commit")
     match event.type:
         case EventType.AGENT_STARTED.value:
-            _take(changes, data, ("version", "platform", "applied"))
+            _take(changes, data, ("version", "applied", "attempted", "attempt"))
             if record.reason == "NeverSeen":
                 _say(
                     changes, record, event, "Unknown", reason="Started", message="the agent has just started"
                 )
         case EventType.AGENT_HEARTBEAT.value:
-            _take(changes, data, ("applied", "attempted", "version"))
+            _take(changes, data, ("applied", "attempted", "attempt", "version"))
         case EventType.SYNC_PLANNED.value:
             changes.update(attempted=commit, attempt="applying", findings=())
         case EventType.SYNC_APPLIED.value:
@@ -195,6 +195,7 @@ def _describe(changes: dict[str, Any], data: Mapping[str, Any]) -> None:
         changes["labels"] = _texts(data["labels"])
     if isinstance(data.get("unhealthy"), dict):
         changes["unhealthy"] = _texts(data["unhealthy"])
+    _take(changes, data, ("platform",))
     if isinstance(data.get("faults"), list):
         changes["faults"] = tuple(
             str(name)[:_LONGEST_TEXT] for name in data["faults"][:_LONGEST_LIST] if isinstance(name, str)

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from reconciler.model.event import Event, EventType, Receipt
 
-__all__ = ["Outbox"]
+__all__ = ["Backlog", "Outbox"]
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits in an outbox.
+
+    Attributes:
+        events: How many events.
+        size: Bytes of their data.
+        urgent: Whether something of it must not wait for more to come.
+    """
+
+    events: int
+    size: int
+    urgent: bool
 
 
 class Outbox(Protocol):
@@ -18,10 +34,17 @@ class Outbox(Protocol):
     """
 
     def append(self, type: EventType, data: Mapping[str, Any]) -> None:  # noqa: A002 - CloudEvents' word
-        """Store one event, in the transaction of the state change that it reports."""
+        """Store one event, in the transaction of the state change that it reports.
 
-    def pending(self, limit: int) -> Sequence[Event]:
-        """Number and return the oldest events that are not acknowledged, at most `limit` of them."""
+        A heartbeat is given as a whole snapshot. What is stored of it is the difference to what was told
+        before, and nothing where there is none.
+        """
+
+    def backlog(self) -> Backlog:
+        """Return how much waits, and whether something of it is urgent."""
+
+    def pending(self, limit: int, size: int | None = None) -> Sequence[Event]:
+        """Number and return the oldest events that are not acknowledged, within limits but at least one."""
 
     @property
     def numbered(self) -> int:
@@ -29,6 +52,12 @@ class Outbox(Protocol):
 
     def withdraw(self, last: int) -> None:
         """Take back the numbers after `last`; only where it is certain that nobody has seen them."""
+
+    def give_up(self, sequence: int, reason: str) -> None:
+        """Put the count of one event in its place: a sink refuses it for good, and others wait behind it."""
+
+    def tell_all(self) -> None:
+        """Have the next heartbeat say everything: who reads may not know what was told before."""
 
     def acknowledge(self, receipt: Receipt) -> None:
         """Forget all events up to and including the acknowledged one.

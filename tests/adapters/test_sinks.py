@@ -149,13 +149,22 @@ def test_a_hub_gets_a_compressed_batch_of_cloudevents_and_its_answer_counts(tmp_
     ("answer", "code", "wait"),
     [
         ((503, {"Retry-After": "17"}, b""), "sink-refused", 17.0),
-        ((429, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, b""), "sink-refused", None),
+        ((429, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, b""), "sink-refused", 0.0),
+        ((503, {"Retry-After": "soon"}, b""), "sink-refused", None),
         ((401, {}, b""), "sink-refused", None),
         ((302, {"Location": "http://127.0.0.1:1/"}, b""), "sink-refused", None),
         ((200, {}, b"welcome to this hotel's network"), "sink-answer", None),
         ((200, {}, b'{"epoch": "e1"}'), "sink-answer", None),
     ],
-    ids=["busy", "busy with a date", "unauthorized", "redirect", "captive portal", "incomplete"],
+    ids=[
+        "busy",
+        "busy with a date",
+        "busy in words",
+        "unauthorized",
+        "redirect",
+        "captive portal",
+        "incomplete",
+    ],
 )
 def test_any_other_answer_leaves_the_batch_where_it_is(
     answer: tuple[int, dict[str, str], bytes], code: str, wait: float | None

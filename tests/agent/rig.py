@@ -16,6 +16,7 @@ from typing import Any
 from reconciler.adapters.directory import DirectoryTarget
 from reconciler.agent.status import SiteStatus, read_status
 from reconciler.model.plan import Inventory
+from tests.agent.published import assert_published
 
 ROOT = Path(__file__).parents[2]
 SITE = "corner-shop"
@@ -165,7 +166,8 @@ def eventually(condition: Callable[[], bool], *, within: float = 20.0, what: str
 
 
 def assert_contiguous(events: Sequence[Mapping[str, Any]]) -> None:
-    """Every event once, in order, without a gap, in each epoch."""
+    """Every event once, in order, without a gap, in each epoch; and each as it is published."""
+    assert_published(events)
     by_epoch: dict[str, list[int]] = {}
     for event in events:
         by_epoch.setdefault(event["epoch"], []).append(int(event["sequence"]))

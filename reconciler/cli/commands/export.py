@@ -57,9 +57,12 @@ def _schemas() -> dict[str, str]:
     """Return every published schema by its file name."""
     from importlib import resources
 
+    from reconciler.events import event_schemas
     from reconciler.fleet import schemas
 
-    found: dict[str, Mapping[str, Any]] = {f"{name}.json": schema for name, schema in schemas().items()}
+    found: dict[str, Mapping[str, Any]] = {
+        f"{name}.json": schema for name, schema in {**schemas(), **event_schemas()}.items()
+    }
     for package, name in (
         ("reconciler.report", "check-report.json"),
         ("reconciler.rules", "sitepolicy.json"),
