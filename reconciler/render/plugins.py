@@ -242,7 +242,7 @@ def _with_value(node: Any, path: tuple[str, ...], value: str, position: int, sty
         if isinstance(node, dict | list):
             raise RenderError("expected a scalar at the fieldPath, found a map or list", code="field-kind")
         old = "" if node is MISSING or is_null(node) else text_of(node)
-        new = _insert(old, position - 1, value) if position > 0 else value
+        new = _insert(old, position - 1, value) if position > 0 else styles.forget(value)
         return set_text(node, new, styles)
     if node is MISSING or is_null(node):
         node = {}
@@ -252,9 +252,11 @@ def _with_value(node: Any, path: tuple[str, ...], value: str, position: int, sty
 
 
 def _insert(path: str, position: int, part: str) -> str:
-    """Insert a step into a path; an absolute path stays absolute."""
+    """Insert a step into a path, and clean it; an absolute path stays absolute."""
     rooted = path.startswith("/")
-    steps = [step for step in path.split("/") if step] if path else []
-    position = min(position, len(steps))
-    joined = "/".join([*steps[:position], part, *steps[position:]])
-    return f"/{joined}" if rooted else joined
+    steps = path.removeprefix("/").split("/")
+    given = "/".join(step for step in (*steps[:position], part, *steps[position:]) if step)
+    cleaned = posixpath.normpath(given) if given else ""
+    if cleaned.startswith("//"):
+        cleaned = cleaned[1:]
+    return f"/{cleaned}" if rooted else cleaned
