@@ -203,7 +203,12 @@ class GitTree:
             if mode == _LINK:
                 links += 1
                 if links > _MOST_LINKS:
-                    raise TreeError(f"the symlink {path!r} leads to itself", path=path, code="path-outside")
+                    raise TreeError(
+                    f"the symlink {path!r} leads to itself",
+                    path=path,
+                    code="path-outside",
+                    hint="replace the symlink by the file that it should name",
+                )
                 target = self._target(done, path)
                 rest = [*target.split("/"), *rest]
                 done = done.rpartition("/")[0]

@@ -31,9 +31,11 @@ def rule_help(policies: Iterable[SitePolicy]) -> Mapping[str, RuleHelp]:
     return found
 
 
+_KUSTOMIZE = "https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/"
 _HINTS = {
     "fleet-schema": "`wayside export schemas` writes the schema, which editors can use",
     "lock-schema": "`wayside images lock` writes this file anew",
+    "render": f"{_KUSTOMIZE} says what each field takes",
     "rule-error": "mend the rule; `wayside test` tries it on its examples",
     "site-schema": "`wayside export schemas` writes the schema, which editors can use",
     "yaml": "mend the text around this line",

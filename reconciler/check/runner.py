@@ -14,6 +14,7 @@ from reconciler.check.baseline import Base, Baseline, choose_sites, marked
 from reconciler.check.collecting import collected_rarely
 from reconciler.check.help import hinted, rule_help
 from reconciler.check.spread import spread
+from reconciler.check.version import version_findings
 from reconciler.documents.tree import FileTree, TreeError
 from reconciler.errors import InputError, UsageError
 from reconciler.fleet.loading import FleetLoad, load_fleet
@@ -105,13 +106,22 @@ def check_fleet(
     started = time.perf_counter()
     load = load_fleet(tree, choose=choose_sites(tree, base.change) if base is not None else None)
     if load.fleet is None:
-        findings = [*load.findings]
         return CheckReport(
-            settings.revision, settings.base, (), merge_findings(findings), seconds=_since(started)
+            settings.revision,
+            settings.base,
+            (),
+            tuple(map(hinted, merge_findings(load.findings))),
+            rules=rule_help(()),
+            seconds=_since(started),
         )
     rulebook = Rulebook.compile(fleet=load.fleet, tree=tree, engine=settings.engine)
     schemas = SchemaBook.load(fleet=load.fleet, tree=tree)
-    findings = [*load.findings, *rulebook.findings, *schemas.findings]
+    findings = [
+        *load.findings,
+        *version_findings(load.fleet, tree),
+        *rulebook.findings,
+        *schemas.findings,
+    ]
     baseline = None
     if base is not None:
         baseline = Baseline(

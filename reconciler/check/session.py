@@ -7,8 +7,9 @@ import time
 from collections.abc import Collection
 
 from reconciler.check.baseline import decides_everywhere
-from reconciler.check.help import rule_help
+from reconciler.check.help import hinted, rule_help
 from reconciler.check.runner import CheckSettings
+from reconciler.check.version import version_findings
 from reconciler.documents.tree import FileTree
 from reconciler.fleet.loading import FleetLoad, load_fleet
 from reconciler.model.fleet import Fleet
@@ -50,8 +51,10 @@ class CheckSession:
         load = self._loaded(tree, changed)
         if load.fleet is None:
             self._load = None
-            findings = merge_findings(load.findings)
-            return CheckReport("", "", (), findings, seconds=time.perf_counter() - started)
+            findings = tuple(map(hinted, merge_findings(load.findings)))
+            return CheckReport(
+                "", "", (), findings, rules=rule_help(()), seconds=time.perf_counter() - started
+            )
         if self._rulebook is None or self._schemas is None:
             self._rulebook = Rulebook.compile(fleet=load.fleet, tree=tree, engine=settings.engine)
             self._schemas = SchemaBook.load(fleet=load.fleet, tree=tree)
@@ -76,13 +79,19 @@ class CheckSession:
                 ],
                 key=lambda result: result.name,
             ),
-            findings=merge_findings(
-                [
-                    *load.findings,
-                    *self._rulebook.findings,
-                    *self._schemas.findings,
-                    *(finding for each in judged for finding in each.findings),
-                ]
+            findings=tuple(
+                map(
+                    hinted,
+                    merge_findings(
+                        [
+                            *load.findings,
+                            *version_findings(load.fleet, tree),
+                            *self._rulebook.findings,
+                            *self._schemas.findings,
+                            *(finding for each in judged for finding in each.findings),
+                        ]
+                    ),
+                )
             ),
             not_checked=merge_not_checked(item for each in judged for item in each.not_checked),
             waived=waiver_uses(

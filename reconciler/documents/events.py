@@ -22,6 +22,7 @@ MAX_BYTES = 16 * 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
 _BAD_SEPARATOR = re.compile(rb"^---[^ \t\r\n]", re.MULTILINE)
+_CONFLICT = re.compile(r"^(?:<{7}|>{7})(?: |$)", re.MULTILINE)
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 #: 0-based line and column of an event.
@@ -140,6 +141,14 @@ def syntax_error(err: yaml.YAMLError, text: str, path: str) -> DocumentError:
 
 
 def _marked_error(err: yaml.MarkedYAMLError, text: str, path: str) -> DocumentError:
+    conflict = _CONFLICT.search(text)
+    if conflict is not None:
+        return DocumentError(
+            f"expected YAML, found the mark of a merge conflict: {conflict[0].strip()}",
+            at=Location(path, text.count("\n", 0, conflict.start()) + 1, 1),
+            code="yaml",
+            hint="settle the conflict: keep one side, and remove the lines with <<<<<<<, ======= and >>>>>>>",
+        )
     mark = err.problem_mark or err.context_mark
     at = Location(path, mark.line + 1, mark.column + 1) if mark else Location(path)
     problem = str(err.problem or "a syntax error")

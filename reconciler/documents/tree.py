@@ -271,7 +271,10 @@ class WorkingTree:
         except OSError as err:
             if err.errno == errno.ELOOP:
                 raise TreeError(
-                    f"the symlink {path!r} leads to itself", path=path, code="path-outside"
+                    f"the symlink {path!r} leads to itself",
+                    path=path,
+                    code="path-outside",
+                    hint="replace the symlink by the file that it should name",
                 ) from None
             real = os.path.realpath(full)
         if not f"{real}/".startswith(self._inside):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -217,7 +218,10 @@ def _quantity_hint(value: str) -> str:
             return f"write {squeezed.removesuffix(wrong)}{right}"
     if squeezed.endswith("B"):
         return f"write {squeezed[:-1]}, or {squeezed[:-1]}i for powers of 1024"
-    if squeezed[-1:] in ("K", "g", "t", "p"):
+    rate = re.fullmatch(r"([0-9.]+)([kKMGT]?)(?:bit|b|bps|bit/s|b/s)", squeezed)
+    if rate is not None:
+        return f"write {rate[1]}{rate[2].replace('K', 'k')}"
+    if re.fullmatch(r"[0-9.]+[Kgtp]", squeezed):
         return f"write {squeezed[:-1]}{'k' if squeezed[-1] == 'K' else squeezed[-1].upper()}"
     if "e" in squeezed.lower() and squeezed.endswith("i"):
         return "use either an exponent or a suffix, not both"

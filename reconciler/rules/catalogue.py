@@ -32,6 +32,7 @@ CHECKS: Mapping[str, str] = MappingProxyType(
         "waiver-added": "A change waives something that was not waived (`check --base`).",
         "waiver-expired": "A waiver's last day has passed; remove it, or renew it with a reason.",
         "waiver-unused": "A waiver fits no violation; remove it.",
+        "wayside-version": "`fleet.yaml` requires another version of Wayside than the one that checks.",
         "workloads": "A kind that runs containers is not known, so its objects are not checked.",
         "yaml": "A file is not YAML of the dialect that kustomize reads, or has a duplicate key.",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,12 +36,14 @@ class CompileProblem:
         field_path: The field of the rule's document, or () where it is a setting of the fleet.
         within: Line and column in the field's text, both from 1, or None.
         hint: What to do.
+        setting: The field of the fleet's settings for the rule, where it is one.
     """
 
     message: str
     field_path: FieldPath
     within: tuple[int, int] | None = None
     hint: str = ""
+    setting: FieldPath = ()
 
 
 class RuleCompiler:
@@ -156,18 +159,21 @@ def _parameters(
         parameter = policy.parameters.get(name)
         if parameter is None:
             known = ", ".join(sorted(policy.parameters)) or "none"
+            close = difflib.get_close_matches(name, sorted(policy.parameters), 1, 0.6)
             problems.append(
                 CompileProblem(
-                    f"fleet.yaml sets the parameter {name!r}, which the rule does not have",
+                    f"expected a parameter of the rule {policy.name}, found {name!r}",
                     (),
-                    hint=f"parameters of {policy.name}: {known}",
+                    hint=f"did you mean {close[0]}?" if close else f"parameters of {policy.name}: {known}",
+                    setting=("parameters", name),
                 )
             )
             continue
         try:
             values[name] = parse_parameter(parameter, value)
         except ValueError as err:
-            problems.append(CompileProblem(f"fleet.yaml: {err}", ()))
+            hint = f"parameters of {policy.name} and their types: docs/rules/{policy.name}.md"
+            problems.append(CompileProblem(str(err), (), hint=hint, setting=("parameters", name)))
     return values
 
 

@@ -360,7 +360,7 @@ class _Loader:
                 failure.field_path,
                 hint=failure.hint,
                 within=failure.within,
-                at=None if failure.field_path else self._fleet.at,
+                at=self._setting(name, failure.setting) if failure.setting else None,
             )
         if rule is not None:
             self.rules.append(rule)
@@ -383,12 +383,12 @@ class _Loader:
                 )
             )
 
-    def _setting(self, name: str) -> Location:
-        """Return where the fleet sets a rule."""
+    def _setting(self, name: str, field: FieldPath = ()) -> Location:
+        """Return where the fleet sets a rule, or a field of its settings."""
         if self._read is None:
             return self._fleet.at
         path = self._fleet.at.path
-        return locate(self._read(path), path, ("spec", "rules", "settings", name), key=True)
+        return locate(self._read(path), path, ("spec", "rules", "settings", name, *field), key=True)
 
     def _fail(
         self,

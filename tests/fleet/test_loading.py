@@ -146,6 +146,8 @@ WRONG = {
     "negative amount": (SITE.replace("4Gi", "-1"), "7:61 site-schema: expected a quantity such as 500m, 128Mi or 2 in spec.nodes[0].allocatable.memory, found the number -1 (an amount cannot be negative)"),
     "space in an amount": (SITE.replace("4Gi", "128 Mi"), "7:61 site-schema: expected a quantity such as 500m, 128Mi or 2 in spec.nodes[0].allocatable.memory, found '128 Mi' (write it without spaces: 128Mi)"),
     "bytes": (SITE.replace("4Gi", "4GB"), "7:61 site-schema: expected a quantity such as 500m, 128Mi or 2 in spec.nodes[0].allocatable.memory, found '4GB' (write 4G, or 4Gi for powers of 1024)"),
+    "bits": (SITE + "  link: {bandwidth: 2Mbit}\n", "8:21 site-schema: expected a quantity such as 500m, 128Mi or 2 in spec.link.bandwidth, found '2Mbit' (write 2M)"),
+    "merge conflict": (SITE.replace("  platform: k3s\n", "<<<<<<< HEAD\n  platform: k3s\n=======\n  platform: k0s\n>>>>>>> other\n"), "5:1 yaml: expected YAML, found the mark of a merge conflict: <<<<<<< (settle the conflict: keep one side, and remove the lines with <<<<<<<, ======= and >>>>>>>)"),
     "architecture": (SITE.replace("linux/arm64", "aarch64"), "7:26 site-schema: expected an OCI platform such as linux/amd64, linux/arm64 or linux/arm/v7 in spec.nodes[0].architecture, found 'aarch64' (did you mean linux/arm64?)"),
     "enum": (SITE + "  sync: {drift: Correct}\n", "8:17 site-schema: expected correct or report or ignore in spec.sync.drift, found 'Correct' (did you mean correct?)"),
     "duration without unit": (SITE + '  sync: {interval: "5"}\n', "8:20 site-schema: expected a duration such as 30s, 5m or 1h30m in spec.sync.interval, found '5' (add a unit: 5s)"),

@@ -482,10 +482,10 @@ def test_a_kind_that_runs_containers_and_is_not_known_is_said_to_be_not_checked(
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"most": "many"}, "fleet.yaml: parameter most: expected a whole number, found 'many'"),
-        ({"moist": 3}, "fleet.yaml sets the parameter 'moist', which the rule does not have"),
-        ({"size": "3 Mi"}, "fleet.yaml: parameter size: expected a quantity"),
-        ({"mode": "loud"}, "fleet.yaml: parameter mode: expected one of soft, hard, found 'loud'"),
+        ({"most": "many"}, "parameter most: expected a whole number, found 'many'"),
+        ({"moist": 3}, "expected a parameter of the rule no-tags, found 'moist'"),
+        ({"size": "3 Mi"}, "parameter size: expected a quantity"),
+        ({"mode": "loud"}, "parameter mode: expected one of soft, hard, found 'loud'"),
     ],
 )
 def test_a_setting_that_does_not_fit_is_reported_at_the_fleet_and_passes_nobody(

@@ -122,7 +122,7 @@ def _fleet(directory: str) -> Iterator[_Answer]:
         )
     if load.fleet.requires:
         from reconciler import __version__
-        from reconciler.agent.version import satisfies
+        from reconciler.fleet.version import satisfies
 
         if not satisfies(__version__, load.fleet.requires):
             yield _Answer(

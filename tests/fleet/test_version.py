@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.agent.version import satisfies
+from reconciler.fleet.version import satisfies
 
 
 @pytest.mark.parametrize(

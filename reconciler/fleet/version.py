@@ -1,4 +1,4 @@
-"""Whether an agent's version is one that the fleet wants: the specifiers of PEP 440, without epochs."""
+"""Whether a version of Wayside is one that the fleet wants: the specifiers of PEP 440, without epochs."""
 
 from __future__ import annotations
 
