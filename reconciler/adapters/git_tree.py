@@ -204,11 +204,11 @@ class GitTree:
                 links += 1
                 if links > _MOST_LINKS:
                     raise TreeError(
-                    f"the symlink {path!r} leads to itself",
-                    path=path,
-                    code="path-outside",
-                    hint="replace the symlink by the file that it should name",
-                )
+                        f"the symlink {path!r} leads to itself",
+                        path=path,
+                        code="path-outside",
+                        hint="replace the symlink by the file that it should name",
+                    )
                 target = self._target(done, path)
                 rest = [*target.split("/"), *rest]
                 done = done.rpartition("/")[0]
