@@ -8,9 +8,9 @@ from typing import Any
 from reconciler import __version__
 from reconciler.agent.assessment import Allowed, Assessment, Held, Reason, Refused, Suspended
 from reconciler.agent.revision import Digests, SiteRevision
-from reconciler.fleet.version import satisfies
 from reconciler.documents.tree import FileTree
 from reconciler.fleet.loading import Choice, load_fleet
+from reconciler.fleet.version import satisfies
 from reconciler.model.finding import Finding, Severity
 from reconciler.model.trust import SignatureDemand
 from reconciler.pipeline.evaluate import evaluate_site

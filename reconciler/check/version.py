@@ -29,7 +29,7 @@ def version_findings(fleet: Fleet, tree: FileTree, *, version: str = __version__
         Finding(
             rule="wayside-version",
             severity=Severity.WARNING,
-            message=f"expected a Wayside of the versions {fleet.requires}, found {version}, which checks this",
+            message=f"expected a Wayside of the versions {fleet.requires}, found {version} here",
             location=yaml.locate(tree.read(path), path, _FIELD),
             hint=f"check with a version that agents may have: pip install 'wayside{fleet.requires}'",
         ),
