@@ -16,7 +16,17 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from reconciler.errors import UsageError
 from reconciler.hub import views
 from reconciler.hub.core import Core
-from reconciler.hub.http import Problem, allow, cursor_of, limit_of, number_of, place_of, read_body, token_of
+from reconciler.hub.http import (
+    Problem,
+    allow,
+    cursor_of,
+    json_response,
+    limit_of,
+    number_of,
+    place_of,
+    read_body,
+    token_of,
+)
 from reconciler.hub.ingest_api import SITE_NAME
 from reconciler.hub.selector import parse_selector
 from reconciler.hub.tokens import mint
@@ -27,6 +37,7 @@ from reconciler.ports.hub_store import TokenRow, WebhookRow
 __all__ = ["Api"]
 
 _LARGEST_REQUEST = 64 * 1024
+_LONGEST_KEY = 317
 _TYPE = re.compile(r"[a-z][a-z0-9.]{0,99}")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -42,11 +53,20 @@ class Api:
         self._core = core
 
     async def fleet(self, request: Request) -> Response:
-        """`GET /v1/fleet`: the fleet in numbers."""
+        """`GET /v1/fleet`: the fleet in numbers; with `by=KEY`, also in groups by a label."""
         self._may(request, "read")
-        return JSONResponse(
-            views.fleet_view(self._core.fleet, self._core.clock(), matches=self._matches(request))
-        )
+        now, by = self._core.clock(), request.query_params.get("by", "")
+        found = views.fleet_view(self._core.fleet, now, matches=self._matches(request))
+        if by:
+            if len(by) > _LONGEST_KEY:
+                raise Problem(400, "expected the key of a label to group by", code="bad-label")
+            found["groups"] = views.group_views(self._core.fleet, now, by=by, matches=self._matches(request))
+        return JSONResponse(found)
+
+    async def overview(self, request: Request) -> Response:
+        """`GET /v1/overview`: a row for every site, in one compact answer."""
+        self._may(request, "read")
+        return json_response(request, views.overview_view(self._core.fleet, self._core.clock()))
 
     async def sites(self, request: Request) -> Response:
         """`GET /v1/sites`: sites by name, filtered by labels, state and a part of the name."""
@@ -78,7 +98,7 @@ class Api:
                     break
         following = cursor_of(found[limit - 1].name) if len(found) > limit else None
         items = [views.summary_view(record, now, places) for record in found[:limit]]
-        return JSONResponse(views.page(items, following, asOf=views.moment(now)))
+        return json_response(request, views.page(items, following, asOf=views.moment(now)))
 
     async def site(self, request: Request) -> Response:
         """`GET /v1/sites/{site}`: everything that is known of a site."""
@@ -131,24 +151,7 @@ class Api:
         self._may(request, "read")
         limit, start = limit_of(request), number_of(place_of(request))
         commits = views.ordered_commits(self._core.fleet)
-        applied: dict[str, int] = {}
-        refused: dict[str, int] = {}
-        for record in self._core.fleet.records.values():
-            applied[record.applied] = applied.get(record.applied, 0) + 1
-            if record.attempt in {"denied", "held", "failed", "rolledback"}:
-                refused[record.attempted] = refused.get(record.attempted, 0) + 1
-        items = []
-        for commit in commits[start : start + limit]:
-            row = self._core.fleet.revisions[commit]
-            items.append(
-                {
-                    "commit": commit,
-                    "subject": row.subject,
-                    "firstSeen": views.moment(row.first_seen),
-                    "applied": applied.get(commit, 0),
-                    "refused": refused.get(commit, 0),
-                }
-            )
+        items = views.revision_summaries(self._core.fleet, commits[start : start + limit])
         following = cursor_of(start + limit) if len(commits) > start + limit else None
         return JSONResponse(views.page(items, following))
 
@@ -158,7 +161,7 @@ class Api:
         commit = request.path_params["commit"]
         if commit not in self._core.fleet.revisions:
             raise Problem(404, "no site has reported such a revision", code="unknown-revision")
-        return JSONResponse(views.revision_view(self._core.fleet, commit, self._core.clock()))
+        return json_response(request, views.revision_view(self._core.fleet, commit, self._core.clock()))
 
     async def stream(self, request: Request) -> Response:
         """`GET /v1/stream`: server-sent events with the sites that changed, at most once a second."""
@@ -178,12 +181,19 @@ class Api:
                 yield b": still here\n\n"
                 continue
             now = self._core.clock()
-            places = views.places(views.ordered_commits(self._core.fleet))
+            commits = views.ordered_commits(self._core.fleet)
+            places = views.places(commits)
             records = self._core.fleet.records
             gone = [name for name in sorted(names) if name not in records]
             items = [views.summary_view(records[name], now, places) for name in sorted(names - set(gone))]
             text = json.dumps(
-                {"sites": items, "gone": gone, "asOf": views.moment(now)}, separators=(",", ":")
+                {
+                    "sites": items,
+                    "gone": gone,
+                    "newest": commits[0] if commits else None,
+                    "asOf": views.moment(now),
+                },
+                separators=(",", ":"),
             )
             yield f"event: sites\nid: {self._core.fleet.newest}\ndata: {text}\n\n".encode()
 

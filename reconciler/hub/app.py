@@ -31,7 +31,11 @@ _PAGING = ("limit", "cursor")
 #: Everything that can be asked for, and the name of who answers.
 _HANDLERS: tuple[tuple[Operation, str], ...] = (
     (Operation("POST", f"{_SITE}/events", "Report as a site.", "report", "Receipt", takes="batch"), "ingest"),
-    (Operation("GET", "/v1/fleet", "The fleet in numbers.", answer="Fleet", query=("selector",)), "fleet"),
+    (
+        Operation("GET", "/v1/fleet", "The fleet in numbers.", answer="Fleet", query=("selector", "by")),
+        "fleet",
+    ),
+    (Operation("GET", "/v1/overview", "A row for every site.", answer="Overview"), "overview"),
     (
         Operation(
             "GET",
@@ -161,7 +165,8 @@ class _Careful:
             b" form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         ),
         (b"x-content-type-options", b"nosniff"),
-        (b"referrer-policy", b"no-referrer"),
+        # Not "no-referrer": browsers then call the origin of the hub's own forms "null".
+        (b"referrer-policy", b"same-origin"),
         (b"cross-origin-opener-policy", b"same-origin"),
         (b"cross-origin-resource-policy", b"same-origin"),
     )

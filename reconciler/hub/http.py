@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import gzip
+import json
 from typing import Any
 
 from starlette.requests import Request
@@ -16,14 +18,17 @@ __all__ = [
     "COOKIE",
     "Problem",
     "cursor_of",
+    "json_response",
     "limit_of",
     "number_of",
     "problem_response",
     "read_body",
+    "require_own_page",
     "token_of",
 ]
 
 COOKIE = "wayside_token"
+_WORTH_COMPRESSING = 2048
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -57,6 +62,15 @@ def problem_response(problem: Problem) -> Response:
     return JSONResponse(body, problem.status, headers, media_type="application/problem+json")
 
 
+def json_response(request: Request, content: Any) -> Response:
+    """Return JSON, compressed where it is long and the client can read that."""
+    body = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+    headers = {"Vary": "Accept-Encoding", "Cache-Control": "no-store"}
+    if len(body) >= _WORTH_COMPRESSING and "gzip" in request.headers.get("accept-encoding", "").lower():
+        body, headers["Content-Encoding"] = gzip.compress(body, 4, mtime=0), "gzip"
+    return Response(body, headers=headers, media_type="application/json")
+
+
 async def read_body(request: Request, limit: int) -> bytes:
     """Return a request's body.
 
@@ -88,12 +102,23 @@ def token_of(request: Request) -> str:
         return token.strip()
     cookie = request.cookies.get(COOKIE, "")
     if cookie and request.method not in _SAFE:
-        origin = request.headers.get("origin", "")
-        if origin != f"{request.url.scheme}://{request.headers.get('host', '')}":
-            raise Problem(
-                403, "expected a request from the hub's own pages, found another origin", code="origin"
-            )
+        require_own_page(request)
     return cookie
+
+
+def require_own_page(request: Request) -> None:
+    """Refuse what another site's page sends.
+
+    A browser says by `Sec-Fetch-Site` who asks, and older ones by `Origin`; no page can change either. The
+    scheme is not compared, as a proxy before the hub may speak TLS.
+
+    Raises:
+        Problem: It is from elsewhere, or nothing says where from.
+    """
+    asks = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin", "").partition("://")[2]
+    if asks != "same-origin" if asks is not None else not origin or origin != request.headers.get("host"):
+        raise Problem(403, "expected a request from the hub's own pages, found another origin", code="origin")
 
 
 def allow(row: TokenRow | None, *, role: str, site: str = "") -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler import __version__
+from reconciler.hub.views import OVERVIEW_FIELDS
 from reconciler.model.site_state import SiteState
 
 __all__ = ["Operation", "describe"]
@@ -62,7 +63,33 @@ _SCHEMAS: dict[str, Any] = {
         newest={"type": ["string", "null"]},
         upToDate=_COUNT,
         asOf=_TIME,
+        groups={
+            "type": "array",
+            "description": "By the label asked for, the worst first; each as bad as its worst site.",
+            "items": _object(
+                value=_TEXT,
+                sites=_COUNT,
+                worst=_STATE,
+                states={"type": "object", "additionalProperties": _COUNT},
+            ),
+        },
     ),
+    "Overview": {
+        **_object(
+            fields={"type": "array", "items": {"enum": list(OVERVIEW_FIELDS)}},
+            rows={"type": "array", "items": {"type": "array"}, "description": "One a site, as `fields` say."},
+            labels={"type": "array", "items": _LABELS, "description": "The rows' `labels` are places here."},
+            commits={
+                "type": "array",
+                "items": _TEXT,
+                "description": "The rows' `applied` and `attempted` are places here.",
+            },
+            revisions={"type": "array", "items": {"$ref": "#/components/schemas/RevisionSummary"}},
+            newest={"type": ["string", "null"]},
+            asOf={"type": "integer", "description": "Milliseconds since 1970, as all times of the rows."},
+        ),
+        "required": ["fields", "rows", "labels", "commits", "revisions", "newest", "asOf"],
+    },
     "SiteSummary": _object(**_SUMMARY, conflict={"type": "boolean"}),
     "Site": _object(
         **_SUMMARY,
@@ -101,6 +128,12 @@ _SCHEMAS: dict[str, Any] = {
             "items": _object(site=_TEXT, attempt=_TEXT, reason=_TEXT, message=_TEXT, findings=_FINDINGS),
         },
         underWay={"type": "array", "items": _object(site=_TEXT, attempt=_TEXT)},
+        waiting={
+            "type": "array",
+            "description": "Who has an older one, and has not said anything of this one.",
+            "items": _object(site=_TEXT, state=_STATE, lastSeen=_TIME),
+        },
+        beyond={**_COUNT, "description": "How many have a newer one."},
     ),
     "Token": _object(
         id=_TEXT,
@@ -139,6 +172,7 @@ _SCHEMAS: dict[str, Any] = {
 _PARAMETERS: dict[str, dict[str, Any]] = {
     "selector": {"description": "A label selector, as `kubectl get -l` takes it.", "schema": _TEXT},
     "state": {"description": "States, with commas between them.", "schema": _TEXT},
+    "by": {"description": "The key of a label to group by.", "schema": _TEXT},
     "search": {"description": "A part of the name.", "schema": _TEXT},
     "type": {"description": "Types of events, with commas between them.", "schema": _TEXT},
     "order": {"description": "", "schema": {"type": "string", "enum": ["asc", "desc"]}},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import ssl
 import sys
 from dataclasses import dataclass
@@ -16,7 +17,25 @@ from reconciler.hub.core import Core, Limits
 from reconciler.hub.tokens import mint
 from reconciler.ports.hub_store import HubStore
 
-__all__ = ["Serving", "serve"]
+__all__ = ["HubServer", "Serving", "serve"]
+
+
+class HubServer(uvicorn.Server):
+    """A server that ends its streams first: a page that listens would keep it from stopping.
+
+    Args:
+        config: Of the server.
+        core: The hub.
+    """
+
+    def __init__(self, config: uvicorn.Config, core: Core) -> None:
+        super().__init__(config)
+        self._core = core
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, after what is being answered."""
+        self._core.stream.close()
+        await super().shutdown(sockets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +115,4 @@ def serve(store: HubStore, serving: Serving, limits: Limits) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         # The server ends cleanly by itself and then raises the signal once more, which is of no use.
         signal.signal(number, lambda *_: None)
-    uvicorn.Server(config).run(sockets=[listening])
+    HubServer(config, core).run(sockets=[listening])

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.browser import pictures
 from tests.pictures.terminal import draw
 
 __all__ = ["check_picture", "main"]
@@ -50,6 +51,7 @@ def main() -> None:
     """Write every picture."""
     _IMAGES.mkdir(parents=True, exist_ok=True)
     (_IMAGES / "check.svg").write_text(check_picture(), encoding="utf-8")
+    pictures.main(_IMAGES)
 
 
 if __name__ == "__main__":
