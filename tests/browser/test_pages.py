@@ -13,7 +13,7 @@ from tests.browser.chromium import Chromium
 from tests.browser.conftest import NewPage
 from tests.browser.local_hub import LocalHub
 from tests.browser.pictures import PICTURES, take
-from tests.browser.story import NEWEST, Reporter
+from tests.browser.story import FIRST, NEWEST, Reporter
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -272,8 +272,18 @@ def test_the_pictures_of_the_documentation_are_of_these_pages(
 
 def test_every_kind_of_event_has_words(local_hub: LocalHub, open_page: NewPage, tmp_path: Path) -> None:
     site = Reporter(tmp_path / "a", local_hub, site="a")
+    whatever_any_type_wants = {
+        "commit": FIRST,
+        "version": "0.1.0",
+        "code": "a-code",
+        "state": "Ready",
+        "resource": "Deployment/shop/till",
+        "reasons": [{"message": "a reason"}],
+        "differences": ["a difference"],
+        "dropped": {"dev.wayside.agent.heartbeat.v1": 2},
+    }
     for type_ in EventType:
-        site.emit(type_)
+        site.emit(type_, **whatever_any_type_wants)
     site.send()
     timeline = open_page(local_hub, "#/sites/a").text(".timeline")
     assert "dev.wayside" not in timeline

@@ -20,7 +20,10 @@ const WORDS = {
   "sync.denied": ["bad", (data) => `Refused ${short(data.commit)}: ${list(data.reasons)[0]?.message ?? ""}`],
   "sync.held": ["bad", (data) => `Held ${short(data.commit)}: ${list(data.holds)[0]?.message ?? ""}`],
   "sync.rolledback": ["bad", (data) => `Went back to ${short(data.to)} from ${short(data.commit)}: ${data.message ?? ""}`],
-  "health.changed": ["note", (data) => `${data.state ?? ""}${data.message ? `: ${data.message}` : ""}`],
+  "health.changed": ["note", (data) => [
+    data.was && data.was !== data.state ? `${data.state}, was ${data.was}` : data.state,
+    data.message, ...list(data.changes).slice(0, 5).map((change) => `${change.resource}: ${change.from} → ${change.to}`),
+  ].filter(Boolean).join("; ")],
   "drift.detected": ["bad", (data) => `Changed by hand: ${list(data.changes).map((change) => change.resource).join(", ")}`],
   "drift.corrected": ["good", () => "What was changed by hand is as it should be again"],
   "drift.contested": ["bad", (data) => `${data.by ?? "Somebody"} keeps changing ${data.resource ?? "an object"}`],
