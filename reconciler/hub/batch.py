@@ -154,7 +154,8 @@ def _event(item: Any, index: int, site: str) -> Event:
             f" ({problem.keyword}), found otherwise",
             hint="`wayside export schemas` writes the schemas",
         )
-    return Event(site=site, epoch=epoch, sequence=int(number), type=type_, time=time, data=data)
+    again = item.get("again") is True
+    return Event(site=site, epoch=epoch, sequence=int(number), type=type_, time=time, data=data, again=again)
 
 
 def _field(path: FieldPath) -> str:

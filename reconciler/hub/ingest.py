@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.model.event import Event, Receipt
 from reconciler.model.site_record import SiteRecord, fold
 
-__all__ = ["Absorption", "Trouble", "absorb"]
+__all__ = ["Absorption", "Trouble", "absorb", "find_twins", "possible_twins"]
 
 TWO_AGENTS = "an outbox that was given up reports again: two agents run as this site, or its disk was copied"
 SAME_NUMBER = "two different events bear the same number: two agents run as this site, or its disk was copied"
@@ -53,6 +54,7 @@ def absorb(
     stored: Mapping[int, Event],
     received: float,
     skew: float | None = None,
+    twins: Collection[int] = (),
 ) -> Absorption:
     """Say what a batch does to a site.
 
@@ -66,6 +68,7 @@ def absorb(
         stored: Events of this epoch that are stored under numbers of the batch, as far as they are kept.
         received: Seconds since 1970, by the hub's clock.
         skew: Seconds that the site's clock is ahead, where it was measured.
+        twins: Numbers of events in the batch that are stored already under other numbers.
     """
     seen = dataclasses.replace(
         record,
@@ -93,12 +96,44 @@ def absorb(
     if new[0].sequence != known + 1:
         return Absorption(seen, (), Receipt(epoch, known), Trouble.GAP)
     acknowledged = new[-1].sequence
+    new = [event for event in new if event.sequence not in twins]
+    repeated = len(batch) - len(new)
     count = record.events + len(new)
     if epoch != record.epoch and epoch in epochs:
-        seen = dataclasses.replace(seen, conflict=TWO_AGENTS, events=count)
+        # What only comes late is no sign of a second agent.
+        seen = dataclasses.replace(seen, conflict=TWO_AGENTS if new else seen.conflict, events=count)
         return Absorption(seen, new, Receipt(epoch, acknowledged), repeated=repeated)
     folded = seen
     for event in new:
         folded = fold(folded, event)
     folded = dataclasses.replace(folded, epoch=epoch, acknowledged=acknowledged, events=count)
     return Absorption(folded, new, Receipt(epoch, acknowledged), repeated=repeated)
+
+
+def possible_twins(
+    record: SiteRecord, batch: Sequence[Event], *, epochs: Mapping[str, int]
+) -> Sequence[Event]:
+    """Return the events of a batch that may be stored under other numbers already.
+
+    These are events that were numbered anew, and what comes late of an epoch that was given up.
+    """
+    if not batch:
+        return ()
+    epoch = batch[0].epoch
+    known = epochs.get(epoch, 0)
+    given_up = epoch in epochs and epoch != record.epoch
+    return [event for event in batch if event.sequence > known and (event.again or given_up)]
+
+
+def find_twins(doubtful: Iterable[Event], stored: Iterable[Event]) -> frozenset[int]:
+    """Return the numbers of events that say the same, of the same time, as a stored one of other numbers."""
+    known = {_fingerprint(event): (event.epoch, event.sequence) for event in stored}
+    return frozenset(
+        event.sequence
+        for event in doubtful
+        if known.get(_fingerprint(event), (event.epoch, event.sequence)) != (event.epoch, event.sequence)
+    )
+
+
+def _fingerprint(event: Event) -> tuple[str, str, str]:
+    return event.type, event.time, json.dumps(event.data, sort_keys=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from reconciler.errors import StateError
 from reconciler.hub.batch import parse_time
-from reconciler.hub.ingest import Absorption, absorb
+from reconciler.hub.ingest import Absorption, absorb, find_twins, possible_twins
 from reconciler.model.event import Event
 from reconciler.model.site_record import SiteRecord
 from reconciler.ports.hub_store import HubStore, RevisionRow, Write
@@ -158,11 +158,17 @@ class Writer:
                     if fresh is not None:
                         stored[event.sequence] = fresh
             answer = absorb(
-                record, job.batch, epochs=known, stored=stored, received=job.received, skew=job.skew
+                record,
+                job.batch,
+                epochs=known,
+                stored=stored,
+                received=job.received,
+                skew=job.skew,
+                twins=self._twins(record, job, known, unsaved.values()),
             )
             answers.append(answer)
             records[job.site] = answer.record
-            if answer.new:
+            if job.batch and answer.receipt.acknowledged:
                 known[epoch] = answer.receipt.acknowledged
                 unsaved.update({(job.site, epoch, event.sequence): event for event in answer.new})
             epochs[job.site] = known
@@ -175,6 +181,16 @@ class Writer:
         self._fleet.newest = max(newest, self._fleet.newest)
         self._changed(list(records))
         return answers
+
+    def _twins(
+        self, record: SiteRecord, job: _Job, known: Mapping[str, int], unsaved: Iterable[Event]
+    ) -> frozenset[int]:
+        """Return the numbers of events that this site has told under other numbers before."""
+        doubtful = possible_twins(record, job.batch, epochs=known)
+        if not doubtful:
+            return frozenset()
+        stored = self._store.at(job.site, [event.time for event in doubtful])
+        return find_twins(doubtful, [*stored, *(event for event in unsaved if event.site == job.site)])
 
     def _note_revisions(self, events: Sequence[Event], now: float, new: dict[str, RevisionRow]) -> None:
         for event in events:

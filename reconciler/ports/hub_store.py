@@ -128,6 +128,9 @@ class HubStore(Protocol):
     def stored(self, site: str, epoch: str, first: int, last: int) -> Mapping[int, Event]:
         """Return the events of an epoch between two numbers, as far as they are kept."""
 
+    def at(self, site: str, times: Sequence[str]) -> Sequence[Event]:
+        """Return the events of a site that bear one of these times, as far as they are kept."""
+
     def events(
         self, *, after: int, before: int, site: str, types: Sequence[str], limit: int, newest_first: bool
     ) -> Sequence[StoredEvent]:

@@ -106,7 +106,7 @@ class SqlHubStore(abc.ABC):
     def write(self, writes: Sequence[Write], revisions: Iterable[RevisionRow]) -> int:
         """Store all of it in one transaction, or nothing; return the number of the newest event."""
         records = {item.record.name: item.record for item in writes}
-        epochs = {(item.record.name, item.epoch): item.acknowledged for item in writes if item.new}
+        epochs = {(item.record.name, item.epoch): item.acknowledged for item in writes if item.acknowledged}
         with self._transaction(write=True) as cursor:
             self._insert_events(
                 cursor, (event_row(event, item.received) for item in writes for event in item.new)
@@ -127,7 +127,7 @@ class SqlHubStore(abc.ABC):
                 " first_seen = excluded.first_seen",
                 [(row.commit, row.subject, row.first_seen) for row in revisions],
             )
-            if not epochs:
+            if not any(item.new for item in writes):
                 return 0
             cursor.execute("SELECT max(number) FROM events")
             return int(cursor.fetchone()[0])
@@ -140,6 +140,21 @@ class SqlHubStore(abc.ABC):
                 (site, epoch, first, last),
             )
             return {row[3]: _stored(row).event for row in cursor.fetchall()}
+
+    def at(self, site: str, times: Sequence[str]) -> Sequence[Event]:
+        """Return the events of a site that bear one of these times, as far as they are kept."""
+        unique = sorted(set(times))
+        found: list[Event] = []
+        with self._transaction(write=False) as cursor:
+            for start in range(0, len(unique), 500):
+                some = unique[start : start + 500]
+                cursor.execute(
+                    f"SELECT {_EVENT} FROM events WHERE site = ?"  # noqa: S608 - values are parameters
+                    f" AND time IN ({', '.join('?' * len(some))})",
+                    (site, *some),
+                )
+                found += [_stored(row).event for row in cursor.fetchall()]
+        return found
 
     def events(
         self, *, after: int, before: int, site: str, types: Sequence[str], limit: int, newest_first: bool
