@@ -1,6 +1,7 @@
 """The agent on a real API server: memory, idle cost, and the time from a commit to its objects.
 
-    python -m tests.benchmarks.agent_cluster [--objects 100] [--idle 60] [--sites 100] [--changes 10]
+    python -m tests.benchmarks.agent_cluster [--objects 100] [--signed] [--idle 60] [--changes 10]
+        [--sites 100]
 
 Figures of several processes on a busy machine are noisy, so the processor's time is printed beside the
 clock's: with two idle cores, the clock shows little more than the larger of the two parts.
@@ -92,10 +93,12 @@ def requests_of(port: int) -> dict[str, int]:
     return found
 
 
-def one_agent(folder: Path, server: ControlPlane, *, objects: int, idle: float, changes: int) -> None:
+def one_agent(
+    folder: Path, server: ControlPlane, *, objects: int, idle: float, changes: int, signed: bool
+) -> None:
     """Measure one agent with many objects."""
     fleet = folder / "fleet"
-    make_fleet(fleet, objects=objects)
+    make_fleet(fleet, objects=objects, signed=signed)
     secret = folder / "secret"
     secret.write_text("s")
     log = folder / "agent.log"
@@ -260,6 +263,7 @@ def main() -> None:
     parser.add_argument("--objects", type=int, default=100, help="objects of the one agent; 0 for none")
     parser.add_argument("--idle", type=float, default=60.0, help="seconds to look at it idle")
     parser.add_argument("--changes", type=int, default=10, help="how many commits are timed")
+    parser.add_argument("--signed", action="store_true", help="a third of the objects have signed images")
     parser.add_argument(
         "--sites", type=int, default=100, help="overlays of the other measurement; 0 for none"
     )
@@ -270,7 +274,14 @@ def main() -> None:
             if options.sites:
                 many_overlays(folder, server, etcd, sites=options.sites)
             if options.objects:
-                one_agent(folder, server, objects=options.objects, idle=options.idle, changes=options.changes)
+                one_agent(
+                    folder,
+                    server,
+                    objects=options.objects,
+                    idle=options.idle,
+                    changes=options.changes,
+                    signed=options.signed,
+                )
 
 
 if __name__ == "__main__":

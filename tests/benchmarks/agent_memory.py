@@ -17,9 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 from reconciler.agent.status import read_status
@@ -54,16 +55,29 @@ class Figures:
     processes: int
 
 
-def make_fleet(folder: Path, *, objects: int = OBJECTS) -> None:
-    """Make a repository with one site of some objects of four kinds."""
+def make_fleet(folder: Path, *, objects: int = OBJECTS, signed: bool = False) -> None:
+    """Make a repository with one site of some objects of four kinds.
+
+    Args:
+        folder: Where; it is made.
+        objects: How many.
+        signed: Whether every third is a CronJob of an image of its own that must be signed: every other one
+            by a key, the rest by certificates that are in a transparency log.
+    """
     site = folder / "sites" / SITE
     site.mkdir(parents=True)
     (folder / "fleet.yaml").write_text(_FLEET)
     (site / "site.yaml").write_text(_SITE)
-    things = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bench"}}]
+    things: list[dict[str, object]] = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bench"}}
+    ]
+    if signed:
+        _sign_images(folder, [f"acme/thing-{number}" for number in range(1, objects - 1, 3)])
     for number in range(objects - 1):
         name = {"name": f"thing-{number}", "namespace": "bench"}
         match number % 3:
+            case 1 if signed:
+                things.append(_cron_job(name))
             case 0:
                 things.append(
                     {"apiVersion": "v1", "kind": "ConfigMap", "metadata": name, "data": {"text": "x" * 2000}}
@@ -87,6 +101,73 @@ def make_fleet(folder: Path, *, objects: int = OBJECTS) -> None:
         ("-c", "user.name=b", "-c", "user.email=b@example.org", "commit", "--quiet", "--message=one"),
     ):
         subprocess.run(["git", *command], cwd=folder, check=True)
+
+
+def _cron_job(name: dict[str, str]) -> dict[str, object]:
+    """Return a CronJob that waits for nobody; the image of its name is signed."""
+    container = {
+        "name": "main",
+        "image": f"docker.io/acme/{name['name']}:1",
+        "resources": {"requests": {"memory": "8Mi"}, "limits": {"memory": "8Mi"}},
+    }
+    pod = {"restartPolicy": "Never", "containers": [container]}
+    spec = {"suspend": True, "schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": {"spec": pod}}}}
+    return {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": name, "spec": spec}
+
+
+def _sign_images(folder: Path, names: Sequence[str]) -> None:
+    """Write a lock with signed images, their evidence, and who is trusted."""
+    from tests.images.signatures.cases import p256
+    from tests.images.signatures.service import IDENTITY, ISSUER, Options, Service, pem, statement
+    from tests.images.signatures.stored import Store
+
+    service, key = Service(), p256()
+    images = []
+    for number, name in enumerate(names):
+        store = Store()
+        config = store.add(json.dumps({"os": "linux", "architecture": "amd64", "of": name}).encode())
+        kind = "application/vnd.oci.image.manifest.v1+json"
+        described = {
+            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "digest": config,
+            "size": len(store.content(config)),
+        }
+        manifest = {"schemaVersion": 2, "mediaType": kind, "config": described, "layers": []}
+        digest = store.add(json.dumps(manifest).encode())
+        payload = statement({"sha256": digest[7:]}, predicate_type="https://sigstore.dev/cosign/sign/v1")
+        bundle = (
+            service.attest(payload)
+            if number % 2
+            else service.attest(payload, Options(log="none", key=key), keyless=False)
+        )
+        signature = store.bundle(bundle, digest)
+        for path, content in store.files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+        platform = {"platform": "linux/amd64", "digest": digest, "size": 0}
+        images.append(
+            {"name": name, "tag": "1", "digest": digest, "platforms": [platform], "signatures": [signature]}
+        )
+    trust = {
+        "trustedRoot": "trust/trusted_root.json",
+        "signers": [
+            {"name": "release", "keys": [{"path": "trust/release.pub"}]},
+            {"name": "ci", "certificates": [{"identity": IDENTITY, "issuer": ISSUER}]},
+        ],
+        "images": [{"match": ["docker.io/acme/*"], "anyOf": ["release", "ci"]}],
+    }
+    rules = {"settings": {"signed-images": {"parameters": {"required": True}}}}
+    fleet = {
+        "apiVersion": "wayside.dev/v1alpha1",
+        "kind": "Fleet",
+        "metadata": {"name": "bench"},
+        "spec": {"trust": trust, "rules": rules},
+    }
+    (folder / "trust").mkdir()
+    (folder / "trust/release.pub").write_bytes(pem(key))
+    (folder / "trust/trusted_root.json").write_bytes(service.root_bytes())
+    (folder / "fleet.yaml").write_text(json.dumps(fleet))
+    (folder / "images.lock").write_text(json.dumps({"images": sorted(images, key=itemgetter("name"))}))
 
 
 def tree(pid: int) -> list[int]:
