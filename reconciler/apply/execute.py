@@ -11,8 +11,8 @@ import itertools
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from reconciler.adapters.parallel import each
 from reconciler.apply.ledger import Ledger
-from reconciler.apply.parallel import each
 from reconciler.apply.recreate import immutable, probe
 from reconciler.errors import TargetRefused
 from reconciler.model.outcome import Actuation, Outcome, Phase, Refusal, Result, Step

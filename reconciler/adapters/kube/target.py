@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from reconciler import health
 from reconciler.adapters.kube.client import KubeClient
@@ -13,6 +13,7 @@ from reconciler.adapters.kube.connection import Connection
 from reconciler.adapters.kube.diagnosis import diagnose
 from reconciler.adapters.kube.discovery import ApiKind, Discovery
 from reconciler.adapters.kube.site_object import SiteObject
+from reconciler.adapters.parallel import each
 from reconciler.errors import TargetRefused, TargetUnreachable
 from reconciler.model.plan import Health, Inventory, InventoryEntry, Observed
 from reconciler.model.resource import Manifest, Resource, ResourceId, split_api_version
@@ -21,6 +22,9 @@ from reconciler.planning.digest import fields_digest
 from reconciler.planning.scope import defined_scopes, scoped
 
 __all__ = ["KubeTarget"]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _APPLY = "application/apply-patch+yaml"
 #: Seconds for which a kind that was just defined may answer "not found".
@@ -93,25 +97,42 @@ class KubeTarget:
         preferred = {(id_.group, id_.kind): version for id_, version in versions.items()}
         objects: dict[ResourceId, Manifest] = {}
         entries: dict[ResourceId, InventoryEntry] = {}
+        served: list[tuple[str, ApiKind]] = []
         for group, kind in sorted(kinds):
             version = split_api_version(preferred.get((group, kind), ""))[1]
             found = self.discovery.find(group, kind, version) or self.discovery.find(group, kind)
-            if found is None or not found.listable:
-                continue
-            for item in self._still_served(found, kind, namespaces):
+            if found is not None and found.listable:
+                served.append((kind, found))
+        for (_, found), items in self._ask(
+            served, lambda pair: self._still_served(pair[1], pair[0], namespaces)
+        ):
+            for item in items:
                 id_ = Resource(item).id
                 objects[id_] = item
                 # Controllers copy labels to what they make; a member is what this agent applied.
                 if fields_digest(item) or id_ in known.entries:
                     entries[id_] = InventoryEntry(id_, found.api_version, digest="")
-        for id_, api_version in versions.items():
-            if id_ not in objects and (live := self.read(id_, api_version)) is not None:
+        unlisted = [(id_, version) for id_, version in versions.items() if id_ not in objects]
+        for (id_, _), live in self._ask(unlisted, lambda pair: self.read(*pair)):
+            if live is not None:
                 objects[id_] = live
         return Observed(
             objects=MappingProxyType(objects),
             inventory=Inventory(MappingProxyType(entries)),
             scopes=MappingProxyType(scopes),
         )
+
+    def _ask(self, items: Sequence[T], call: Callable[[T], R]) -> Iterator[tuple[T, R]]:
+        """Yield each item with its answer, several requests at a time.
+
+        Raises:
+            TargetRefused: The first refusal.
+            TargetUnreachable: The target stopped answering.
+        """
+        for item, answer in each(items, call, width=self.parallel, expected=TargetRefused):
+            if isinstance(answer, Exception):
+                raise answer
+            yield item, answer
 
     def dry_run(self, resource: Resource, *, force: bool) -> Manifest:
         """Return what the API server would make of the object, admission included."""

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from reconciler.apply.parallel import each
+from reconciler.adapters.parallel import each
 
 
 @pytest.mark.parametrize("width", [1, 3, 50])
