@@ -90,9 +90,9 @@ class DirectoryTarget:
         """One file after the other."""
         return 1
 
-    def observe(self, resources: Iterable[Resource], known: Inventory) -> Observed:
+    def observe(self, resources: Iterable[Resource], known: Inventory, *, newest: bool = False) -> Observed:
         """Return what stands in the site's files."""
-        del known
+        del known, newest  # the files are what is there
         objects: dict[ResourceId, Manifest] = {}
         with self._reachable():
             stored = self._read_inventory()

@@ -120,7 +120,7 @@ class Syncer:
 
     def _correct(self, revision: SiteRevision, *, rollback: bool) -> Ending:
         target = self.open_target(revision)
-        observed, plan = self._plan(target, revision, rollback=rollback)
+        observed, plan = self._plan(target, revision, rollback=rollback, newest=True)
         changes = report.changes_of(plan)
         if plan.holds:
             self.log.warning("drift is not corrected", reason=plan.holds[0].message)
@@ -255,10 +255,10 @@ class Syncer:
         return Ending.FAILED
 
     def _plan(
-        self, target: Target, revision: SiteRevision, *, rollback: bool = False
+        self, target: Target, revision: SiteRevision, *, rollback: bool = False, newest: bool = False
     ) -> tuple[Observed, Plan]:
         inventory = self._inventory()
-        observed = target.observe(revision.resources, inventory)
+        observed = target.observe(revision.resources, inventory, newest=newest)
         self.check_stop()
         plan = make_plan(
             revision.resources,

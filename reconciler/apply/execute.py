@@ -19,7 +19,7 @@ from reconciler.model.outcome import Actuation, Outcome, Phase, Refusal, Result,
 from reconciler.model.plan import Action, Change, Health, HealthStatus, Inventory, Plan, Wave
 from reconciler.model.resource import Manifest, Resource, ResourceId
 from reconciler.planning.digest import same_object
-from reconciler.planning.ordering import deletion_key, kind_rank
+from reconciler.planning.ordering import deletion_key, kind_row
 from reconciler.ports.clock import Clock
 from reconciler.ports.target import Target
 
@@ -204,10 +204,10 @@ class _Run:
     def _write_all(self, changes: Sequence[Change]) -> list[tuple[Change, Manifest]] | None:
         """Apply what belongs together, and return what is there then; None where the target refuses one.
 
-        Kinds keep their order. Objects of one kind are written several at a time.
+        Kinds keep their order. What needs nothing of each other is written several at a time.
         """
         applied: list[tuple[Change, Manifest]] = []
-        for _, group in itertools.groupby(changes, key=lambda change: kind_rank(change.id.kind)):
+        for _, group in itertools.groupby(changes, key=lambda change: kind_row(change.id.kind)):
             waiting = list(group)
             alone = [change for change in waiting if change.id in self._recreated or _leaving(change.live)]
             for change in alone:

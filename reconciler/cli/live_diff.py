@@ -50,7 +50,7 @@ def compare(
     Raises:
         TargetError: It cannot be asked.
     """
-    observed = target.observe(resources, Inventory())
+    observed = target.observe(resources, Inventory(), newest=True)
     plan = make_plan(resources, observed, Inventory(), sync, site=site, former_sites=former)
     return plan, tuple(_asked(plan, target))
 

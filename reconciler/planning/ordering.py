@@ -15,47 +15,55 @@ from reconciler.model.plan import Hold
 from reconciler.model.resource import Resource, ResourceId
 from reconciler.planning import conventions
 
-__all__ = ["Order", "deletion_key", "kind_rank", "order"]
+__all__ = ["Order", "deletion_key", "kind_rank", "kind_row", "order"]
 
 _NAMESPACE = ("", "Namespace")
 _CRD = ("apiextensions.k8s.io", "CustomResourceDefinition")
 
-#: Kinds whose objects come before others of the same stage; what is not named stands in the middle.
+#: Kinds whose objects come before others of the same stage; what is not named stands in the middle. What
+#: stands in one row needs nothing of that row, so it is written at the same time.
 _FIRST = (
-    "Namespace",
-    "CustomResourceDefinition",
-    "PriorityClass",
-    "RuntimeClass",
-    "StorageClass",
-    "ResourceQuota",
-    "LimitRange",
-    "NetworkPolicy",
-    "ServiceAccount",
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "Role",
-    "RoleBinding",
-    "Secret",
-    "ConfigMap",
-    "PersistentVolume",
-    "PersistentVolumeClaim",
-    "Service",
+    ("Namespace",),
+    ("CustomResourceDefinition",),
+    (
+        "PriorityClass",
+        "RuntimeClass",
+        "StorageClass",
+        "ResourceQuota",
+        "LimitRange",
+        "NetworkPolicy",
+        "ServiceAccount",
+        "ClusterRole",
+        "Role",
+    ),
+    ("ClusterRoleBinding", "RoleBinding", "Secret", "ConfigMap", "PersistentVolume"),
+    ("PersistentVolumeClaim", "Service"),
 )
 _LAST = (
-    "HorizontalPodAutoscaler",
-    "PodDisruptionBudget",
-    "Ingress",
-    "APIService",
-    "MutatingWebhookConfiguration",
-    "ValidatingWebhookConfiguration",
+    ("HorizontalPodAutoscaler", "PodDisruptionBudget", "Ingress"),
+    ("APIService",),
+    ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"),
 )
+#: Kind to its row, and to its rank in all rows; the middle is 0 in both.
+_ROWS: Mapping[str, int] = {
+    **{kind: row - len(_FIRST) for row, kinds in enumerate(_FIRST) for kind in kinds},
+    **{kind: 1 + row for row, kinds in enumerate(_LAST) for kind in kinds},
+}
+_BEFORE = [kind for kinds in _FIRST for kind in kinds]
+_RANKS: Mapping[str, int] = {
+    **{kind: place - len(_BEFORE) for place, kind in enumerate(_BEFORE)},
+    **{kind: 1 + place for place, kind in enumerate(kind for kinds in _LAST for kind in kinds)},
+}
 
 
 def kind_rank(kind: str) -> int:
     """Return where objects of a kind stand within a stage; lower comes first."""
-    if kind in _FIRST:
-        return _FIRST.index(kind) - len(_FIRST)
-    return 1 + _LAST.index(kind) if kind in _LAST else 0
+    return _RANKS.get(kind, 0)
+
+
+def kind_row(kind: str) -> int:
+    """Return which kinds may be written at the same time: those of one row; lower rows come first."""
+    return _ROWS.get(kind, 0)
 
 
 def deletion_key(id_: ResourceId, wave: int) -> tuple[int, int, int, ResourceId]:

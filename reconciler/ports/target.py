@@ -18,12 +18,14 @@ class Target(Protocol):
     def parallel(self) -> int:
         """How many dry-runs, or applies, it takes at a time, from as many threads; 1 where one by one."""
 
-    def observe(self, resources: Iterable[Resource], known: Inventory) -> Observed:
+    def observe(self, resources: Iterable[Resource], known: Inventory, *, newest: bool = False) -> Observed:
         """Return the inventory, and the live state of its objects and of `resources`.
 
         Args:
             resources: The desired objects.
             known: What the agent's own state says is there.
+            newest: Whether what others have just changed must be in it too. What was written through this
+                target always is.
 
         Raises:
             TargetRefused: Something may not be read. Never answered by leaving it out.

@@ -47,8 +47,8 @@ class MemoryTarget:
     def parallel(self) -> int:
         return 1
 
-    def observe(self, resources: Iterable[Resource], known: Inventory) -> Observed:
-        del resources, known
+    def observe(self, resources: Iterable[Resource], known: Inventory, *, newest: bool = False) -> Observed:
+        del resources, known, newest
         self._request()
         return Observed(
             objects=MappingProxyType(dict(self.objects)),

@@ -71,7 +71,8 @@ class FakeTarget:
     def parallel(self) -> int:
         return 1
 
-    def observe(self, resources: Iterable[Resource], known: Inventory) -> Observed:
+    def observe(self, resources: Iterable[Resource], known: Inventory, *, newest: bool = False) -> Observed:
+        del newest  # there is no older one
         self._live()
         wanted = {resource.id for resource in resources}
         kinds = {

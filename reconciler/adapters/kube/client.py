@@ -22,6 +22,7 @@ import urllib3
 from reconciler import __version__
 from reconciler.adapters.kube import exec_plugin
 from reconciler.adapters.kube.connection import Connection
+from reconciler.adapters.kube.freshness import Freshness
 from reconciler.adapters.kube.redact import redact
 from reconciler.errors import TargetRefused, TargetUnreachable, UsageError
 
@@ -88,6 +89,7 @@ class KubeClient:
 
     Attributes:
         answers: How many answers there were, by method and HTTP status; status 0 counts those without one.
+        freshness: How new lists must be.
     """
 
     def __init__(self, connection: Connection, *, timeout: float = _READ) -> None:
@@ -96,6 +98,7 @@ class KubeClient:
         self._pool: urllib3.HTTPConnectionPool | None = None
         self._lock = threading.RLock()
         self.answers: Counter[tuple[str, int]] = Counter()
+        self.freshness = Freshness()
         self._stamp: tuple[int, ...] = ()
         self._credentials: exec_plugin.Credentials | None = None
 

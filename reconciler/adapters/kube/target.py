@@ -27,6 +27,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _APPLY = "application/apply-patch+yaml"
+#: How new a list must be: as new as can be; at least as what was written and seen here; as old as it may be.
+_NEWEST, _KNOWN, _ANY = "newest", "known", "any"
 #: Seconds for which a kind that was just defined may answer "not found".
 _PATIENCE = 10.0
 #: Seconds between two writes of an object that others write at the same time.
@@ -75,10 +77,15 @@ class KubeTarget:
         """How many requests the server is asked to work on at a time."""
         return 4
 
-    def observe(self, resources: Iterable[Resource], known: Inventory) -> Observed:
-        """Return the members of the site's set, and whatever stands in the place of a desired object."""
+    def observe(self, resources: Iterable[Resource], known: Inventory, *, newest: bool = False) -> Observed:
+        """Return the members of the site's set, and whatever stands in the place of a desired object.
+
+        Lists have at least what was written and seen here before. Of a site that neither the cluster nor the
+        agent knows, they only look for what an earlier life may have left.
+        """
         wanted = list(resources)
-        self.site_object.read()
+        is_new = self.site_object.read() is None and not known.entries and len(self._sets) == 1
+        least = _NEWEST if newest else _ANY if is_new else _KNOWN
         for group, kind in {(resource.id.group, resource.id.kind) for resource in wanted}:
             self.discovery.find(group, kind)  # looks again for what was not there before
         scopes = {**defined_scopes(wanted), **self.discovery.scopes()}
@@ -104,7 +111,7 @@ class KubeTarget:
             if found is not None and found.listable:
                 served.append((kind, found))
         for (_, found), items in self._ask(
-            served, lambda pair: self._still_served(pair[1], pair[0], namespaces)
+            served, lambda pair: self._still_served(pair[1], pair[0], namespaces, least)
         ):
             for item in items:
                 id_ = Resource(item).id
@@ -216,13 +223,15 @@ class KubeTarget:
         version = split_api_version(api_version)[1]
         return self.discovery.find(id_.group, id_.kind, version) or self.discovery.find(id_.group, id_.kind)
 
-    def _still_served(self, kind: ApiKind, name: str, namespaces: Iterable[str]) -> list[Manifest]:
+    def _still_served(
+        self, kind: ApiKind, name: str, namespaces: Iterable[str], least: str
+    ) -> list[Manifest]:
         """Return the members of a kind; none where the kind is not there any more.
 
         What is known of kinds may be old: somebody may have deleted one, or upgraded the cluster.
         """
         try:
-            return list(self._members(kind, name, namespaces))
+            return list(self._members(kind, name, namespaces, least))
         except TargetRefused as err:
             if err.status != 404:
                 raise
@@ -231,35 +240,57 @@ class KubeTarget:
             served = self.discovery.find(group, name)
             if served == kind:
                 raise
-            return [] if served is None else list(self._members(served, name, namespaces))
+            return [] if served is None else list(self._members(served, name, namespaces, least))
 
-    def _members(self, kind: ApiKind, name: str, namespaces: Iterable[str]) -> Iterator[Manifest]:
+    def _members(self, kind: ApiKind, name: str, namespaces: Iterable[str], least: str) -> Iterator[Manifest]:
         """Yield all objects of a kind that carry the set's label.
 
         Where the agent may not look into all namespaces, it looks into those that the set reaches into.
         """
         try:
-            yield from self._list(kind, name, "")
+            yield from self._list(kind, name, "", least)
         except TargetRefused as err:
             if err.status != 403 or not kind.namespaced:
                 raise
         else:
             return
         for namespace in sorted(namespaces):
-            yield from self._list(kind, name, namespace)
+            yield from self._list(kind, name, namespace, least)
 
-    def _list(self, kind: ApiKind, name: str, namespace: str) -> list[Manifest]:
+    def _list(self, kind: ApiKind, name: str, namespace: str, least: str) -> list[Manifest]:
+        """Return the members of a kind, in all namespaces or in one.
+
+        Args:
+            kind: The kind as the server has it.
+            name: Its name.
+            namespace: The namespace, or "" for all.
+            least: How new the list must be: `_NEWEST`, `_KNOWN` or `_ANY`.
+        """
         selector = (
             f"{PART_OF}={self._sets[0]}" if len(self._sets) == 1 else f"{PART_OF} in ({','.join(self._sets)})"
         )
+        freshness, collection = self.client.freshness, kind.path()
+        version = "0" if least == _ANY else freshness.of(collection) if least == _KNOWN else ""
         query = {"labelSelector": selector, "limit": str(self._page)}
+        if version:
+            query = {"labelSelector": selector, "resourceVersion": version}
+            query["resourceVersionMatch"] = "NotOlderThan"
         found: list[Manifest] = []
         while True:
             try:
                 page = self.client.request("GET", kind.path(namespace), query=query, kind=name)
+            except TargetUnreachable:
+                if not version:
+                    raise
+                # A server that was restored from a backup waits in vain for what it never had.
+                freshness.forget(collection)
+                return self._list(kind, name, namespace, _NEWEST)
             except TargetRefused as err:
                 if err.status != 410:
                     raise
+                if version:
+                    freshness.forget(collection)
+                    return self._list(kind, name, namespace, _NEWEST)
                 # The list went out of date between two pages: once more, in one piece.
                 found.clear()
                 query = {"labelSelector": selector}
@@ -269,6 +300,8 @@ class KubeTarget:
             found.extend({**item, "apiVersion": kind.api_version, "kind": name} for item in items)
             token = (page.get("metadata") or {}).get("continue")
             if not token:
+                if least != _ANY:
+                    freshness.note(collection, page)
                 return found
             query = {**query, "continue": token}
 
@@ -285,7 +318,8 @@ class KubeTarget:
         refreshed = False
         pauses = iter(_CONTEST_PAUSES)
         while True:
-            path = self.discovery.of(id_, resource.api_version).path(id_.namespace, id_.name)
+            kind = self.discovery.of(id_, resource.api_version)
+            path = kind.path(id_.namespace, id_.name)
             try:
                 live: Manifest = self.client.request(
                     "PATCH", path, query=query, body=resource.manifest, content_type=_APPLY, kind=id_.kind
@@ -310,6 +344,8 @@ class KubeTarget:
                 elif not young or time.monotonic() > end:
                     raise
             else:
+                if not dry_run:
+                    self.client.freshness.note(kind.path(), live)
                 return live
             time.sleep(0.2)
 
