@@ -89,6 +89,8 @@ def judge_site(
     if not evaluation.allowed:
         return _refused(revision, "rules", (*evaluation.findings, *rulebook.findings))
     verdict = evaluation.verdict
+    bandwidth = site.link.bandwidth
+    pulls = rulebook.pulls(evaluation.desired) if bandwidth and evaluation.desired is not None else {}
     return Allowed(
         SiteRevision(
             commit=revision.commit,
@@ -108,6 +110,8 @@ def judge_site(
             health=load.fleet.health,
             digests=Digests(verdict.inputs_digest, verdict.rules_digest, verdict.verdict_digest),
             wayside=__version__,
+            # The bandwidth is in bits.
+            pulls={layer: float(size * 8 / bandwidth) for layer, size in pulls.items()} if bandwidth else {},
         )
     )
 

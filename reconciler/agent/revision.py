@@ -50,6 +50,8 @@ class SiteRevision:
             stored it.
         former_sites: Names that the site had before.
         health: The fleet's own health checks.
+        pulls: Image layers, and the seconds that each takes over the site's link; empty where the link's
+            bandwidth is not declared.
     """
 
     commit: str
@@ -65,6 +67,16 @@ class SiteRevision:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     former_sites: tuple[str, ...] = ()
     health: tuple[HealthCheck, ...] = ()
+    pulls: Mapping[str, float] = field(default_factory=dict)
+
+    def patience(self, after: SiteRevision | None) -> float:
+        """Return the seconds that this revision may take to become healthy: its timeout, and its download.
+
+        Args:
+            after: The revision whose images are at the site, or None for none.
+        """
+        there = after.pulls if after is not None else {}
+        return self.sync.timeout + sum(each for layer, each in self.pulls.items() if layer not in there)
 
     def to_document(self) -> dict[str, Any]:
         """Return the revision as JSON values."""
@@ -87,6 +99,7 @@ class SiteRevision:
             "manifest": dict(self.manifest),
             "formerSites": list(self.former_sites),
             "health": [dataclasses.asdict(check) for check in self.health],
+            "pulls": dict(self.pulls),
         }
 
     def to_bytes(self) -> bytes:
@@ -129,6 +142,7 @@ class SiteRevision:
                 manifest=document.get("manifest") or {},
                 former_sites=tuple(document.get("formerSites") or ()),
                 health=tuple(HealthCheck(**check) for check in document.get("health") or ()),
+                pulls=document.get("pulls") or {},
             )
         except (KeyError, TypeError, ValueError) as err:
             raise StateError(

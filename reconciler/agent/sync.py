@@ -185,7 +185,9 @@ class Syncer:
         if plan.holds:
             return self.records.plan_held(revision.commit, plan)
         attempt = self._begin(revision, plan, earlier)
-        outcome = self._execute(target, revision, plan, begun=earlier.objects)
+        # What must come over a slow link is waited for; the way back has its images already.
+        patience = revision.patience(self._good()) if revision.pulls else revision.sync.timeout
+        outcome = self._execute(target, revision, plan, begun=earlier.objects, timeout=patience)
         if not outcome.succeeded:
             return self._failed(revision, attempt, outcome)
         counts = report.counts(result.action for result in outcome.results)
@@ -280,6 +282,7 @@ class Syncer:
         plan: Plan,
         *,
         begun: Collection[ResourceId] = (),
+        timeout: float | None = None,
     ) -> Outcome:
         def on_step(step: Step) -> None:
             self.check_stop()
@@ -296,7 +299,7 @@ class Syncer:
             plan,
             target,
             clock=self.clock,
-            timeout=revision.sync.timeout,
+            timeout=revision.sync.timeout if timeout is None else timeout,
             on_step=on_step,
             save=save,
             sleep=self.sleep,

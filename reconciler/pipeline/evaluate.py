@@ -35,6 +35,7 @@ class Evaluation:
         findings: Everything that was found, each on its line.
         not_checked: What could not be judged here, of rules and schemas.
         allowed: Whether the desired set may be applied.
+        desired: What the rules saw, or None where it could not be built.
     """
 
     site: Site
@@ -43,6 +44,7 @@ class Evaluation:
     findings: tuple[Finding, ...]
     not_checked: tuple[NotChecked, ...] = ()
     allowed: bool = False
+    desired: Desired | None = None
 
 
 def evaluate_site(
@@ -95,6 +97,7 @@ def evaluate_site(
         findings=locate_violations((*verdict.violations, *wrong), desired=desired, tree=tree),
         not_checked=(*verdict.not_checked, *unknown),
         allowed=verdict.allowed and not any(each.severity.at_least(fail_on) for each in wrong),
+        desired=desired,
     )
 
 

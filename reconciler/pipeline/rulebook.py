@@ -215,6 +215,10 @@ class Rulebook:
         """Return the digests of all image layers that a desired set needs at its site."""
         return self.pack.layers(desired.site, self._defaulted(desired), lock=self.lock)
 
+    def pulls(self, desired: Desired) -> Mapping[str, int]:
+        """Return all image layers that a desired set needs, and the bytes that each costs at its site."""
+        return self.pack.pulls(desired.site, self._defaulted(desired), lock=self.lock)
+
     @property
     def compares(self) -> bool:
         """Whether there are rules that may say something of a change: admission policies."""

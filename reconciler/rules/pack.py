@@ -6,7 +6,7 @@ import datetime
 import difflib
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -26,7 +26,7 @@ from reconciler.rules.catalogue import CHECKS
 from reconciler.rules.cel import default_engine
 from reconciler.rules.compiling import RuleCompiler
 from reconciler.rules.expressions import Engine
-from reconciler.rules.facts.download import layers_of
+from reconciler.rules.facts.download import layers_of, pulls_of
 from reconciler.rules.facts.plain import as_mapping, dig
 from reconciler.rules.grouping import Questions, RuleGroup, group_rules
 from reconciler.rules.judge import CompiledRule, Outcome, judge
@@ -211,10 +211,22 @@ class RulePack:
             resources: Its desired set, with the API server's defaults.
             lock: The fleet's images.lock, or None where there is none.
         """
-        subjects = SiteSubjects(
-            site, resources, fleet=self._fleet, lock=lock, memo=self.memo, kinds=self.kinds
-        )
-        return layers_of(subjects.workloads)
+        return layers_of(self._subjects(site, resources, lock).workloads)
+
+    def pulls(
+        self, site: Site, resources: Sequence[Resource], *, lock: ImagesLock | None
+    ) -> Mapping[str, int]:
+        """Return all image layers that a desired set needs at its site, and the bytes that each costs there.
+
+        Args:
+            site: The site.
+            resources: Its desired set, with the API server's defaults.
+            lock: The fleet's images.lock, or None where there is none.
+        """
+        return pulls_of(self._subjects(site, resources, lock).workloads)
+
+    def _subjects(self, site: Site, resources: Sequence[Resource], lock: ImagesLock | None) -> SiteSubjects:
+        return SiteSubjects(site, resources, fleet=self._fleet, lock=lock, memo=self.memo, kinds=self.kinds)
 
     def _ask(self, group: RuleGroup, subjects: SiteSubjects) -> Iterator[Outcome]:
         """Ask rules about every subject of a site; equal questions are asked once for all sites."""

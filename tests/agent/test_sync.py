@@ -85,6 +85,8 @@ class MemoryTarget:
     def assess(self, live: Manifest | None) -> Health:
         if live is None:
             return Health(HealthStatus.NOT_FOUND)
+        if live["data"]["value"] == "pulling":
+            return Health(HealthStatus.IN_PROGRESS, "Pulling")
         if "sick" in (live["data"]["value"], live.get("status")):
             return Health(HealthStatus.FAILED, "CrashLoopBackOff: exit 137")
         return Health(HealthStatus.CURRENT)
@@ -196,6 +198,34 @@ def test_a_revision_that_fails_half_way_goes_back_and_is_held(bench: Bench, bad:
     assert bench.settle("c", {"x": "3", "y": "3"}) is Ending.FINE
     assert bench.target.values == {"x": "3", "y": "3"}
     assert bench.state == "Ready/Applied"
+
+
+class RestClock(SystemClock):
+    """A clock that moves by what is slept."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def monotonic(self) -> float:
+        return self.passed
+
+    def sleep(self, seconds: float) -> None:
+        self.passed += max(seconds, 0.01)
+
+
+def test_what_must_come_over_the_link_first_is_waited_for_and_the_way_back_is_not(bench: Bench) -> None:
+    clock = RestClock()
+    syncer = dataclasses.replace(bench.syncer, clock=clock, sleep=clock.sleep)
+    there = dataclasses.replace(revision("a", {"x": "1"}, timeout=30), pulls={"old": 600.0})
+    assert syncer.settle(Allowed(there)) is Ending.FINE
+    new = dataclasses.replace(revision("b", {"x": "pulling"}, timeout=30), pulls={"old": 600.0, "new": 120.0})
+    assert syncer.settle(Allowed(new)) is Ending.FAILED
+    assert bench.state == "RolledBack/Unhealthy"
+    assert 150 <= clock.passed < 160
+    clock.passed = 0.0
+    same = dataclasses.replace(revision("c", {"x": "pulling"}, timeout=30), pulls={"old": 600.0})
+    assert syncer.settle(Allowed(same)) is Ending.FAILED
+    assert 30 <= clock.passed < 40
 
 
 def test_without_a_last_good_revision_a_failure_deletes_nothing(bench: Bench) -> None:

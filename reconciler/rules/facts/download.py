@@ -13,7 +13,7 @@ from reconciler.rules.facts.image import ImageFacts
 from reconciler.rules.facts.node import NodeFacts
 from reconciler.rules.facts.workload import WorkloadFacts
 
-__all__ = ["download_values", "layers_of"]
+__all__ = ["download_values", "layers_of", "pulls_of"]
 
 _NAMED = 3
 
@@ -21,6 +21,25 @@ _NAMED = 3
 def layers_of(workloads: Sequence[WorkloadFacts]) -> frozenset[str]:
     """Return the digests of all layers that some node pulls for these workloads."""
     return frozenset(digest for _, _, digest, _ in _pulls(workloads))
+
+
+def pulls_of(workloads: Sequence[WorkloadFacts]) -> dict[str, int]:
+    """Return the layers that some node pulls for these workloads, and the bytes of each over the site's link.
+
+    A layer is pulled once by each node that needs it: by as many nodes as there are pods, and by no more than
+    may take them. Images whose contents are not known count nothing.
+    """
+    sizes: dict[str, int] = {}
+    pods: dict[str, int] = {}
+    nodes: dict[str, dict[str, int]] = {}
+    seen: set[tuple[str, str]] = set()
+    for workload, _, digest, size in _pulls(workloads):
+        sizes[digest] = size
+        nodes.setdefault(digest, {}).update({node.name: node.count for node in workload.candidates})
+        if (digest, str(workload.id)) not in seen:
+            seen.add((digest, str(workload.id)))
+            pods[digest] = pods.get(digest, 0) + workload.scale.replicas
+    return {digest: size * min(pods[digest], sum(nodes[digest].values())) for digest, size in sizes.items()}
 
 
 def download_values(
@@ -31,31 +50,20 @@ def download_values(
 ) -> dict[str, Any]:
     """Compute what rules see as `download`.
 
-    A layer is pulled once by each node that needs it: by as many nodes as there are pods, and by no more than
-    may take them. Layers that are installed are free. Images whose contents are not known count nothing, and
-    are named in `unknown`.
+    Layers that are installed are free. Images whose contents are not known count nothing, and are named in
+    `unknown`.
 
     Args:
         workloads: The workloads of the site.
         installed: Digests of layers that the last applied revision has there; None where nobody knows.
         budget: `spec.budgets.download` of the site in bytes, or None.
     """
-    layers: dict[str, int] = {}
-    pods: dict[str, int] = {}
-    nodes: dict[str, dict[str, int]] = {}
     users: dict[str, str] = {}
-    seen: set[tuple[str, str]] = set()
-    for workload, image, digest, size in _pulls(workloads):
-        layers[digest] = size
+    for _, image, digest, _ in _pulls(workloads):
         users.setdefault(digest, str(image.facts["shown"]))
-        nodes.setdefault(digest, {}).update({node.name: node.count for node in workload.candidates})
-        if (digest, str(workload.id)) not in seen:
-            seen.add((digest, str(workload.id)))
-            pods[digest] = pods.get(digest, 0) + workload.scale.replicas
     by_image: dict[str, int] = {}
     total = added = 0
-    for digest, size in layers.items():
-        amount = size * min(pods[digest], sum(nodes[digest].values()))
+    for digest, amount in pulls_of(workloads).items():
         total += amount
         if installed is None or digest not in installed:
             added += amount
