@@ -67,9 +67,6 @@ _MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
     """,
-    """
-    ALTER TABLE outbox ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
-    """,
 )
 
 _KEPT_ASIDE = 2

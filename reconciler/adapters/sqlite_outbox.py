@@ -173,14 +173,14 @@ class SqliteOutbox:
             size: So many bytes of data at most, but at least one event; None for any.
         """
         rows = self._connection.execute(
-            "SELECT position, sequence, type, time, data, again FROM outbox ORDER BY position LIMIT ?",
+            "SELECT position, sequence, type, time, data FROM outbox ORDER BY position LIMIT ?",
             (limit,),
         ).fetchall()
         epoch = self.epoch
         last = self.numbered
         events: list[Event] = []
         taken = 0
-        for position, number, type_, time, data, again in rows:
+        for position, number, type_, time, data in rows:
             taken += len(data.encode())
             if size is not None and taken > size and events:
                 break
@@ -199,7 +199,6 @@ class SqliteOutbox:
                     type=type_,
                     time=time,
                     data=json.loads(data),
-                    again=bool(again),
                 )
             )
         self._set_meta(_SEQUENCE, str(last))
@@ -245,7 +244,7 @@ class SqliteOutbox:
         """Begin a new epoch: everything that is still here is numbered anew. Return the epoch."""
         self._set_meta(_EPOCH, new_epoch())
         self._set_meta(_SEQUENCE, "0")
-        self._connection.execute("UPDATE outbox SET sequence = NULL, again = 1")
+        self._connection.execute("UPDATE outbox SET sequence = NULL")
         self.tell_all()
         return self.epoch
 

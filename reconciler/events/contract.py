@@ -291,10 +291,6 @@ def event_schema(type_: EventType) -> Mapping[str, Any]:
                 "sequence": _text(
                     "The number in its epoch, from 1 without gaps.", pattern="^[1-9][0-9]{0,17}$"
                 ),
-                "again": {
-                    "type": "boolean",
-                    "description": "Whether it had another number before, under which somebody may have it.",
-                },
                 "data": _object(meaning, fields, *required),
             },
             "specversion",

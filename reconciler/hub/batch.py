@@ -154,8 +154,7 @@ def _event(item: Any, index: int, site: str) -> Event:
             f" ({problem.keyword}), found otherwise",
             hint="`wayside export schemas` writes the schemas",
         )
-    again = item.get("again") is True
-    return Event(site=site, epoch=epoch, sequence=int(number), type=type_, time=time, data=data, again=again)
+    return Event(site=site, epoch=epoch, sequence=int(number), type=type_, time=time, data=data)
 
 
 def _field(path: FieldPath) -> str:

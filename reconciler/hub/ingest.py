@@ -96,6 +96,7 @@ def absorb(
     if new[0].sequence != known + 1:
         return Absorption(seen, (), Receipt(epoch, known), Trouble.GAP)
     acknowledged = new[-1].sequence
+    seen = dataclasses.replace(seen, newest=max(seen.newest, *(event.time for event in new)))
     new = [event for event in new if event.sequence not in twins]
     repeated = len(batch) - len(new)
     count = record.events + len(new)
@@ -113,16 +114,15 @@ def absorb(
 def possible_twins(
     record: SiteRecord, batch: Sequence[Event], *, epochs: Mapping[str, int]
 ) -> Sequence[Event]:
-    """Return the events of a batch that may be stored under other numbers already.
+    """Return the events of a batch that may be stored in other epochs already.
 
-    These are events that were numbered anew, and what comes late of an epoch that was given up.
+    An agent whose disk or hub is not the one that it was numbers anew what waits. An event that is stored
+    already bears a time that is not later than that of every stored event.
     """
-    if not batch:
+    if not batch or not epochs.keys() - {batch[0].epoch}:
         return ()
-    epoch = batch[0].epoch
-    known = epochs.get(epoch, 0)
-    given_up = epoch in epochs and epoch != record.epoch
-    return [event for event in batch if event.sequence > known and (event.again or given_up)]
+    known = epochs.get(batch[0].epoch, 0)
+    return [event for event in batch if event.sequence > known and event.time <= record.newest]
 
 
 def find_twins(doubtful: Iterable[Event], stored: Iterable[Event]) -> frozenset[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 __all__ = ["URGENT", "Event", "EventType", "Receipt", "is_urgent"]
@@ -63,7 +63,6 @@ class Event:
         type: `dev.wayside.<noun>.<verb>.v1`.
         time: RFC 3339 time by the site's clock.
         data: JSON values.
-        again: Whether it had another number before, under which somebody may have it already.
     """
 
     site: str
@@ -72,7 +71,6 @@ class Event:
     type: str
     time: str
     data: Mapping[str, Any]
-    again: bool = field(default=False, compare=False)
 
     def to_cloudevent(self) -> dict[str, Any]:
         """Return the event in the JSON format of CloudEvents 1.0.
@@ -87,7 +85,6 @@ class Event:
             "time": self.time,
             "epoch": self.epoch,
             "sequence": str(self.sequence),
-            **({"again": True} if self.again else {}),
             "data": dict(self.data),
         }
 

@@ -53,6 +53,7 @@ class SiteRecord:
         lost: Events that it had to compact away while it was offline.
         conflict: Why its reports cannot all be from one agent, or "".
         events: How many of its events were stored.
+        newest: The latest time that an event of it bears, by its own clock, or "".
     """
 
     name: str
@@ -84,6 +85,7 @@ class SiteRecord:
     lost: int = 0
     conflict: str = ""
     events: int = 0
+    newest: str = ""
 
     @property
     def offline_at(self) -> float:

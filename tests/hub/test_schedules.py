@@ -130,6 +130,7 @@ class World:
     images: list[tuple[bytes, set[int]]] = field(default_factory=list)
     old_hub: MemoryStore | None = None
     forgiven: set[int] = field(default_factory=set)
+    hub_lost: bool = False
     count: int = 0
     trace: list[str] = field(default_factory=list)
 
@@ -204,10 +205,14 @@ class World:
         """An older disk comes back; what only the newer one had is gone with it."""
         if self.images:
             image, said = self.rng.choice(self.images)
+            waited = self.waiting()
             place = self.disks.index(disk)
             disk.connection.close()
             self.disks[place] = self.disk(image, said)
             self.restart(self.disks[place])
+            if self.hub_lost:
+                # This disk was perhaps the last to have what the hub lost with its own.
+                self.forgiven |= waited - self.waiting() - set(self.at_hub())
 
     def clone(self, disk: Disk) -> None:
         """A second agent starts from a copy of the disk."""
@@ -233,6 +238,7 @@ class World:
         if self.old_hub is not None:
             self.writer.stop()
             self.forgiven |= set(self.at_hub()) - set(_numbers(self.old_hub)) - self.waiting()
+            self.hub_lost = True
             self.hub = self.old_hub.copy()
             self.start_hub()
 
