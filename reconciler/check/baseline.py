@@ -239,15 +239,8 @@ class Baseline:
         earlier = self.site(site)
         if earlier is None:
             return None
-        rulebook = self.rulebook
         try:
-            return build_desired(
-                site=earlier,
-                renderer=before,
-                lock=rulebook.lock,
-                kinds=rulebook.pack.kinds,
-                keep_tags=rulebook.fleet.images.keep_tags,
-            )
+            return build_desired(site=earlier, renderer=before, pinner=self.rulebook.pinner)
         except (InputError, TreeError):
             return None
 

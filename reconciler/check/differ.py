@@ -13,9 +13,10 @@ from reconciler.documents.tree import FileTree, TreeError
 from reconciler.errors import InputError, UsageError
 from reconciler.fleet.loading import FleetLoad, load_fleet
 from reconciler.fleet.lock import load_lock
+from reconciler.images.pin import Pinner
 from reconciler.model.difference import FleetDifference, Footprint, SiteDifference, SiteStatus
 from reconciler.model.fleet import Fleet
-from reconciler.model.lock import ImagesLock
+from reconciler.model.kinds import workload_kinds
 from reconciler.model.site import Site
 from reconciler.pipeline.desired import Desired, build_desired
 from reconciler.pipeline.footprint import FootprintMeter, SiteImages, footprint
@@ -64,7 +65,7 @@ class _State:
 
     tree: FileTree
     fleet: Fleet
-    lock: ImagesLock | None
+    pinner: Pinner
     meter: FootprintMeter
 
 
@@ -144,7 +145,9 @@ def _state(tree: FileTree, load: FleetLoad, which: str) -> _State:
         raise UsageError(
             f"the image lock {which} cannot be read: {wrong[0].location}: {wrong[0].message}", code="lock"
         )
-    return _State(tree, load.fleet, lock, FootprintMeter(load.fleet, lock))
+    fleet = load.fleet
+    pinner = Pinner(lock, kinds=workload_kinds(fleet.manifest), keep_tags=fleet.images.keep_tags)
+    return _State(tree, fleet, pinner, FootprintMeter(fleet, lock))
 
 
 def _pairs(after: FleetLoad, before: FleetLoad) -> tuple[list[_Pair], list[SiteDifference]]:
@@ -192,7 +195,7 @@ def _built(site: Site | None, state: _State, renderer: Renderer) -> Desired | st
     if site is None:
         return None
     try:
-        return build_desired(site=site, renderer=renderer, lock=state.lock)
+        return build_desired(site=site, renderer=renderer, pinner=state.pinner)
     except InputError as err:
         return str(err)
     except TreeError as err:

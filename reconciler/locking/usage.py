@@ -81,7 +81,7 @@ def find_usage(
     for number, site in enumerate(chosen):
         progress(number, len(chosen))
         try:
-            desired = build_desired(site=site, renderer=renderer, lock=None)
+            desired = build_desired(site=site, renderer=renderer, pinner=None)
         except (InputError, TreeError) as err:
             at = Location(f"{site.directory}/kustomization.yaml" if site.directory else "kustomization.yaml")
             findings.append(error_finding(err, rule="render", site=site.name, fallback=at))

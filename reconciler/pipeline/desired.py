@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reconciler.images.pin import pin_images
+from reconciler.images.pin import Pinner
 from reconciler.model.fieldpath import FieldPath
 from reconciler.model.finding import Violation
-from reconciler.model.kinds import BUILT_IN, WorkloadKinds
 from reconciler.model.location import Location
-from reconciler.model.lock import ImagesLock
-from reconciler.model.registry import KeptTag
 from reconciler.model.resource import Resource, ResourceId
 from reconciler.model.site import Site
 from reconciler.planning.applyset import applyset_id, with_label
@@ -50,18 +46,14 @@ def build_desired(
     *,
     site: Site,
     renderer: Renderer,
-    lock: ImagesLock | None,
-    kinds: WorkloadKinds = BUILT_IN,
-    keep_tags: Sequence[KeptTag] = (),
+    pinner: Pinner | None,
 ) -> Desired:
     """Build a site's desired set from the files of a revision.
 
     Args:
         site: The site; its directory holds the overlay.
         renderer: Renders overlays of the revision's tree.
-        lock: The revision's `images.lock`, or None where it has none.
-        kinds: The kinds that run something, built in and named by the fleet.
-        keep_tags: Images that are not pinned.
+        pinner: Pins images by the revision's `images.lock`; None to leave tags as they are.
 
     Raises:
         RenderError: The overlay cannot be built, or a variable is missing. Nothing is returned in part.
@@ -78,9 +70,7 @@ def build_desired(
             found = Desired(site, resources, rendered).origin(err.resource, err.field_path)
             err.at = found[0] if found is not None else None
             raise
-    if lock is not None and site.pin_images:
-        resources = tuple(
-            pin_images(resource, lock, kinds=kinds, keep_tags=keep_tags) for resource in resources
-        )
+    if pinner is not None and site.pin_images:
+        resources = tuple(map(pinner.pin, resources))
     owner = applyset_id(site.name)
     return Desired(site, tuple(with_label(r, owner) for r in resources), rendered, violations)

@@ -102,13 +102,7 @@ def evaluate_site(
 
 
 def _desired(site: Site, renderer: Renderer, rulebook: Rulebook) -> Desired:
-    return build_desired(
-        site=site,
-        renderer=renderer,
-        lock=rulebook.lock,
-        kinds=rulebook.pack.kinds,
-        keep_tags=rulebook.fleet.images.keep_tags,
-    )
+    return build_desired(site=site, renderer=renderer, pinner=rulebook.pinner)
 
 
 #: Failures that are rules of their own in the table of rules; everything else is `render`.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from reconciler.documents.tree import FileTree
 from reconciler.errors import InputError
 from reconciler.fleet.lock import load_lock
+from reconciler.images.pin import Pinner
 from reconciler.model.explanation import SiteExplanation
 from reconciler.model.fleet import Fleet
+from reconciler.model.kinds import workload_kinds
 from reconciler.model.site import Site
 from reconciler.pipeline.desired import build_desired
 from reconciler.render import Renderer
@@ -31,7 +33,8 @@ def explain(site: Site, *, fleet: Fleet, tree: FileTree) -> SiteExplanation:
     lock, wrong = load_lock(tree)
     if wrong:
         raise InputError(wrong[0].message, at=wrong[0].location, code=wrong[0].rule, hint=wrong[0].hint)
-    desired = build_desired(site=site, renderer=Renderer(tree), lock=lock)
+    pinner = Pinner(lock, kinds=workload_kinds(fleet.manifest), keep_tags=fleet.images.keep_tags)
+    desired = build_desired(site=site, renderer=Renderer(tree), pinner=pinner)
     defaulter = Defaulter(site.kubernetes_version)
     seen = tuple(defaulter.apply(resource) for resource in desired.resources)
     return explain_site(site, seen, fleet=fleet, lock=lock)

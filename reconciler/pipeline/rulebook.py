@@ -13,8 +13,9 @@ from reconciler.documents.yaml import Document
 from reconciler.errors import DocumentError
 from reconciler.fleet.lock import load_lock
 from reconciler.images.evidence import Evidence
+from reconciler.images.pin import Pinner
 from reconciler.images.trust import TrustBook
-from reconciler.model.digest import digest_value
+from reconciler.model.digest import ObjectTexts, canonical, digest_text, digest_value
 from reconciler.model.finding import Finding, NotChecked, Severity, Violation
 from reconciler.model.fleet import Fleet, RuleSetting
 from reconciler.model.lock import ImagesLock
@@ -51,6 +52,7 @@ class Rulebook:
     Attributes:
         fleet: The fleet that the rules are for.
         lock: What `images.lock` says, or None where there is none.
+        pinner: Pins images by that lock.
         findings: What is wrong with rules, their files and the lock.
         documents: The documents of the fleet's own policy files.
         blocking: Those of the findings that let no site be judged: with a lock that cannot be read, nobody
@@ -82,6 +84,8 @@ class Rulebook:
         self._params_digest = digest_value(list(params)) if admission else ""
         self.documents = documents
         self._defaulters: dict[tuple[int, int], Defaulter] = {}
+        self._texts = ObjectTexts()
+        self.pinner = Pinner(lock, kinds=pack.kinds, keep_tags=fleet.images.keep_tags)
 
     @classmethod
     def compile(
@@ -193,7 +197,8 @@ class Rulebook:
             not_checked += answer.not_checked
             rules_digest = digest_value([rules_digest, admission.digest, self._params_digest])
         allowed = not any(violation.severity.at_least(self.fleet.rules.fail_on) for violation in violations)
-        inputs = digest_value([site.manifest, [resource.manifest for resource in seen]])
+        objects = ",".join(self._texts.of(resource.manifest) for resource in seen)
+        inputs = digest_text(f"[{canonical(site.manifest)},[{objects}]]")
         lasting = [v for v in violations if v.rule not in self.pack.transitional]
         outcome = [
             [v.rule, v.severity.value, v.message, str(v.resource or ""), v.field_path] for v in lasting

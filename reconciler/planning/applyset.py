@@ -43,13 +43,14 @@ def applyset_id(site: str, namespace: str = AGENT_NAMESPACE) -> str:
 
 def with_label(resource: Resource, owner: str) -> Resource:
     """Return the object as a member of the set `owner`."""
-    if resource.labels.get(PART_OF) == owner:
+    labels = resource.labels
+    if labels.get(PART_OF) == owner:
         return resource
     manifest = dict(resource.manifest)
     metadata = dict(manifest.get("metadata") or {})
-    metadata["labels"] = {**resource.labels, PART_OF: owner}
+    metadata["labels"] = {**labels, PART_OF: owner}
     manifest["metadata"] = metadata
-    return Resource(manifest)
+    return resource.of(manifest)
 
 
 def part_of(manifest: Manifest) -> str:

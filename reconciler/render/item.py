@@ -147,7 +147,10 @@ class Item:
     @property
     def gvk(self) -> Gvk:
         """Group, version and kind."""
-        return _gvk(_text(self.body.get("apiVersion")), _text(self.body.get("kind")))
+        api_version, kind = self.body.get("apiVersion"), self.body.get("kind")
+        if api_version.__class__ is not str or kind.__class__ is not str:
+            api_version, kind = _text(api_version), _text(kind)
+        return _gvk(api_version, kind)
 
     def _metadata(self, field: str) -> Any:
         metadata = self.body.get("metadata")
@@ -178,16 +181,22 @@ class Item:
     def identity(self) -> Identity:
         """Return the present identity, with the effective namespace."""
         body = self.body
-        kind = _text(body.get("kind"))
-        metadata = body.get("metadata")
+        api_version, kind, metadata = body.get("apiVersion"), body.get("kind"), body.get("metadata")
         if metadata.__class__ is not dict:
             metadata = {}
-        namespace = (
-            CLUSTER
-            if is_cluster_scoped(_text(body.get("apiVersion")), kind)
-            else _text(metadata.get("namespace")) or "default"
-        )
-        return Identity(namespace, _text(metadata.get("name")), kind)
+        name, namespace = metadata.get("name"), metadata.get("namespace")
+        # Called often, and nearly always of plain strings: the detour is for the others.
+        if kind.__class__ is not str:
+            kind = _text(kind)
+        if name.__class__ is not str:
+            name = _text(name)
+        if api_version.__class__ is not str:
+            api_version = _text(api_version)
+        if is_cluster_scoped(api_version, kind):
+            return Identity(CLUSTER, name, kind)
+        if namespace.__class__ is not str:
+            namespace = _text(namespace)
+        return Identity(namespace or "default", name, kind)
 
     def original(self) -> Identity:
         """Return the identity that the resource was read with."""

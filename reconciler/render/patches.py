@@ -56,6 +56,8 @@ def parse_patch(text: str, path: str, styles: Styles) -> ParsedPatch:
         merges = make_items(read_documents(text, path, styles), path)
     except (RenderError, DocumentError) as err:
         merge_error = err
+    if merge_error is None and merges and "---" not in text:
+        return ParsedPatch(tuple(merges))  # its one document is a map, and so no list of operations
     operations = None
     if text:
         try:

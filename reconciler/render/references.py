@@ -18,15 +18,24 @@ class _Candidates:
     """Resources whose identity changed, by the names that they had."""
 
     def __init__(self, items: list[Item]) -> None:
-        self.by_name: dict[str, list[_Candidate]] = {}
+        # With the bodies as they are now: references that are fixed before somebody asks do not count.
+        self._items: dict[str, list[tuple[Item, dict[str, Any]]]] = {}
+        self._known: dict[str, list[_Candidate]] = {}
         self.kinds: set[str] = set()
         for item in items:
-            if not item.previous:
-                continue
-            candidate = _Candidate(item)
-            for name in {identity.name for identity in item.previous}:
-                self.by_name.setdefault(name, []).append(candidate)
-            self.kinds.update(identity.kind for identity in item.previous)
+            for number, identity in enumerate(item.previous):
+                self.kinds.add(identity.kind)
+                if all(identity.name != earlier.name for earlier in item.previous[:number]):
+                    self._items.setdefault(identity.name, []).append((item, item.body))
+
+    def named(self, name: str) -> list[_Candidate]:
+        """Return the resources that had a name; what is compared is looked up when one is asked for."""
+        found = self._known.get(name)
+        if found is None:
+            found = [_Candidate(item, body) for item, body in self._items.get(name, ())]
+            if found:
+                self._known[name] = found
+        return found
 
 
 class _Candidate:
@@ -34,13 +43,14 @@ class _Candidate:
 
     __slots__ = ("first", "gvks", "item", "name", "namespace", "place")
 
-    def __init__(self, item: Item) -> None:
+    def __init__(self, item: Item, body: dict[str, Any]) -> None:
         self.item = item
-        group, version, _ = item.gvk
+        seen = item if item.body is body else Item(body)
+        group, version, _ = seen.gvk
         self.gvks = [Gvk(group, version, identity.kind) for identity in item.previous]
-        self.name = item.name
-        self.namespace = item.namespace
-        self.place = item.identity().namespace
+        self.name = seen.name
+        self.namespace = seen.namespace
+        self.place = seen.identity().namespace
         self.first = item.previous[0].namespace
 
     def was(self, target: Gvk) -> bool:
@@ -105,7 +115,7 @@ class _Referrer:
 
     def __init__(self, item: Item, candidates: _Candidates, styles: Styles, places: set[str]) -> None:
         self._item = item
-        self._by_name = candidates.by_name
+        self._named = candidates.named
         self._kinds = candidates.kinds
         self._styles = styles
         self._places = places
@@ -179,8 +189,6 @@ class _Referrer:
 
     def _scalar(self, node: Any) -> Any:
         text = text_of(node)
-        if text not in self._by_name:
-            return node
         found = self._select(text, None, with_namespace=False)
         if found is None or found.name == text:
             return node
@@ -204,7 +212,7 @@ class _Referrer:
         return candidate.namespace in self._bound
 
     def _select(self, name: str, namespace: Any, *, with_namespace: bool) -> _Candidate | None:
-        found = self._by_name.get(name)
+        found = self._named(name)
         if not found:
             return None
         target, role = self._target, self._role()

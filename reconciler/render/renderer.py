@@ -13,6 +13,7 @@ from reconciler.model.fieldpath import FieldPath
 from reconciler.model.location import Location
 from reconciler.model.resource import Resource, ResourceId
 from reconciler.render.build import Build, Memo
+from reconciler.render.interning import Interner
 from reconciler.render.origins import Origin, trace
 from reconciler.render.result import ResourceSet, Tracer
 from reconciler.render.sources import Reads, Sources
@@ -32,6 +33,7 @@ class Renderer:
         self._tree = tree
         self._prefix = prefix
         self._sources = Sources(tree, prefix=prefix)
+        self._interner = Interner()
         self._memo: Memo = {}
         self._built: dict[str, tuple[ResourceSet, Reads]] = {}
 
@@ -45,6 +47,7 @@ class Renderer:
             changed: Every path whose content or existence differs; None to compare the files that were read.
         """
         other = Renderer(tree, prefix=self._prefix)
+        other._interner = self._interner
         other._sources, unchanged = self._sources.at_tree(tree, changed)
         other._memo = {root: base for root, base in self._memo.items() if unchanged(base.reads)}
         other._built = {root: built for root, built in self._built.items() if unchanged(built[1])}
@@ -75,7 +78,7 @@ class Renderer:
             ) from None
         finally:
             self._sources.end()
-        result = ResourceSet.of(items, frozenset(reads.files), self._tracer(root))
+        result = ResourceSet.of(items, frozenset(reads.files), self._tracer(root), interner=self._interner)
         self._built[root] = (result, reads)
         return result
 

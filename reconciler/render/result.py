@@ -9,6 +9,7 @@ from typing import Any
 from reconciler.model.fieldpath import FieldPath
 from reconciler.model.resource import Resource, ResourceId
 from reconciler.render.emitter import to_yaml
+from reconciler.render.interning import Interner
 from reconciler.render.item import Item
 from reconciler.render.origins import Origin
 from reconciler.render.scalars import LinkedText, plain
@@ -31,9 +32,14 @@ def _unlinked(node: Any) -> Any:
                     changed[name] = new
         return node if changed is None else changed
     if kind is list:
-        children = [_unlinked(child) if child.__class__ in (dict, list) else child for child in node]
-        same = all(new is old for new, old in zip(children, node, strict=True))
-        return node if same else children
+        items = None
+        for index, child in enumerate(node):
+            if child.__class__ in (dict, list):
+                new = _unlinked(child)
+                if new is not child:
+                    items = items or list(node)
+                    items[index] = new
+        return node if items is None else items
     return node
 
 
@@ -63,10 +69,16 @@ class ResourceSet:
 
     @classmethod
     def of(
-        cls, items: list[Item], inputs: frozenset[str], tracer: Callable[[], Tracer] | None = None
+        cls,
+        items: list[Item],
+        inputs: frozenset[str],
+        tracer: Callable[[], Tracer] | None = None,
+        *,
+        interner: Interner | None = None,
     ) -> ResourceSet:
-        """Return the set of finished items."""
-        resources = tuple(Resource(_manifest(item)) for item in items)
+        """Return the set of finished items, whose equal parts an interner makes one."""
+        share = interner.share if interner is not None else lambda manifest: manifest
+        resources = tuple(Resource(share(_manifest(item))) for item in items)
         hashed = frozenset(
             resource.id for resource, item in zip(resources, items, strict=True) if item.needs_hash
         )

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from reconciler.errors import RenderError
 from reconciler.render.fieldspec import KIND_FIRST, KIND_LAST
-from reconciler.render.item import Item
+from reconciler.render.item import Gvk, Item
 from reconciler.render.kustomization import SortOptions
 
 __all__ = ["sorted_items"]
+
+
+@cache
+def _texts(gvk: Gvk) -> tuple[str, str]:
+    """Return by what a kind is compared, and how it is shown in names."""
+    return f"{gvk.group or '~G'}_{gvk.version or '~V'}_{gvk.kind or '~K'}", str(gvk)
 
 
 def sorted_items(items: list[Item], options: SortOptions | None) -> list[Item]:
@@ -38,11 +46,11 @@ def sorted_items(items: list[Item], options: SortOptions | None) -> list[Item]:
 
     def order(item: Item) -> tuple[int, str, str]:
         gvk = item.gvk
-        text = f"{gvk.group or '~G'}_{gvk.version or '~V'}_{gvk.kind or '~K'}"
+        text, shown = _texts(gvk)
         if gvk.kind == "Namespace" and first_namespaces:
             # Built-in namespaces stand before namespaces of other groups.
             text = "" if not gvk.group else text
-        name = f"{gvk}|{item.namespace or '~X'}|{item.name or '~N'}"
+        name = f"{shown}|{item.namespace or '~X'}|{item.name or '~N'}"
         return ranks.get(gvk.kind, 0), text, name
 
     return sorted(items, key=order)

@@ -13,6 +13,7 @@ from reconciler.documents.tree import EntryType, FileTree, TreeError, normalize
 from reconciler.documents.yaml import Positions
 from reconciler.errors import DocumentError, InputError, RenderError
 from reconciler.model.location import Location
+from reconciler.render.imageindex import ImageIndex
 from reconciler.render.kustomization import Kustomization
 from reconciler.render.parsing import parse_kustomization
 from reconciler.render.reader import Parsed, decode_text, read_config, read_documents
@@ -59,13 +60,22 @@ class Sources:
         prefix: What is put before paths in messages.
     """
 
-    def __init__(self, tree: FileTree, *, prefix: str = "", styles: Styles | None = None) -> None:
+    def __init__(
+        self,
+        tree: FileTree,
+        *,
+        prefix: str = "",
+        styles: Styles | None = None,
+        images: ImageIndex | None = None,
+    ) -> None:
         self._tree = tree
         self._prefix = prefix
         self.styles = styles or Styles()
+        self.images = images or ImageIndex()
         self._bytes: dict[str, bytes] = {}
         self._ids: dict[str, str] = {}
         self._types: dict[str, EntryType | None] = {}
+        self._probes: dict[str, dict[str, EntryType | None]] = {}
         self._parsed: dict[tuple[str, str], Any] = {}
         self._positions: dict[str, Positions] = {}
         self._stack: list[Reads] = [Reads()]
@@ -82,7 +92,7 @@ class Sources:
         Returns:
             The files, and whether a part of a build would read the same from them.
         """
-        other = Sources(tree, prefix=self._prefix, styles=self.styles)
+        other = Sources(tree, prefix=self._prefix, styles=self.styles, images=self.images)
         touched = None
         if changed is not None:
             touched = set(changed)
@@ -279,8 +289,13 @@ class Sources:
         Raises:
             RenderError: There is none, there are several, or a field is wrong.
         """
-        paths = [posixpath.join(root, name) for name in KUSTOMIZATION_NAMES]
-        found = [path for path in paths if self.entry_type(path) is EntryType.FILE]
+        probes = self._probes.get(root)
+        if probes is None:
+            names = (posixpath.join(root, name) for name in KUSTOMIZATION_NAMES)
+            probes = self._probes[root] = {path: self.entry_type(path) for path in names}
+        self._stack[-1].probes.update(probes)
+        paths = [*probes]
+        found = [path for path, kind in probes.items() if kind is EntryType.FILE]
         if len(found) != 1:
             what = "none" if not found else " and ".join(posixpath.basename(path) for path in found)
             raise RenderError(

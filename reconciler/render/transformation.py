@@ -81,7 +81,7 @@ class Transformation(BuildSteps):
             self._note_transformer(into, kustomization, "ReplicaCountTransformer")
         for image in kustomization.images:
             with self._changing(into, path, image.at):
-                apply_images(into.items, image, into.config.images, self._styles)
+                apply_images(into.items, image, into.config.images, self._styles, self._sources.images)
             self._note_transformer(into, kustomization, "ImageTagTransformer")
         for each in kustomization.replacements:
             with self._changing(into, path, each.at):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from reconciler.render.fieldspec import (
     split_path,
     visit,
 )
+from reconciler.render.imageindex import ImageIndex
 from reconciler.render.item import Gvk, Item
 from reconciler.render.kustomization import Image, Replica
 from reconciler.render.scalars import LinkedText, check_key, is_null, text_of
@@ -310,12 +311,43 @@ def new_image(image: str, rule: Image) -> str | None:
     return f"{name}{':' + tag if tag else ''}{'@' + digest if digest else ''}"
 
 
-def apply_images(items: list[Item], rule: Image, specs: Iterable[FieldSpec], styles: Styles) -> None:
-    """Change the images that a rule is about, wherever containers are listed."""
-    parts = [(spec.gvk, split_path(spec.path), spec.create) for spec in specs]
+def apply_images(
+    items: list[Item],
+    rule: Image,
+    specs: tuple[FieldSpec, ...],
+    styles: Styles,
+    index: ImageIndex | None = None,
+) -> None:
+    """Change the images that a rule is about, wherever containers are listed.
+
+    Args:
+        items: The resources.
+        rule: What becomes of which image.
+        specs: Where images stand beside containers.
+        styles: Which strings stand in quotes.
+        index: Tells quickly which resources the rule is not about.
+    """
+    parts = [(spec.gvk, split_path(spec.path)) for spec in specs]
+    everywhere = not any(map(any, (gvk for gvk, _ in parts)))
+    roots = frozenset(path[0].removesuffix("[]") for _, path in parts)
+    concerns: dict[str, bool] = {}
+
+    def walk(body: Any, setter: Any) -> Any:
+        body = _containers(body, setter)
+        for _, path in parts:
+            body = visit(body, path, setter)
+        return body
+
     for item in items:
         if item.kind == "CustomResourceDefinition":
             continue
+        if index is not None and everywhere:
+            images = _images_in(item.body, roots, lambda name, part: index.of(name, part, specs, walk))
+            for image in images or ():
+                if image not in concerns:
+                    concerns[image] = new_image(image, rule) not in (None, image)
+            if images is not None and not any(map(concerns.__getitem__, images)):
+                continue
 
         def setter(node: Any, item: Item = item) -> Any:
             if node.__class__ in (dict, list):
@@ -330,12 +362,48 @@ def apply_images(items: list[Item], rule: Image, specs: Iterable[FieldSpec], sty
 
         try:
             body = _containers(item.body, setter)
-            for gvk, path, _ in parts:
+            for gvk, path in parts:
                 if item.gvk.selected_by(gvk):
                     body = visit(body, path, setter)
         except WrongKind:
             raise _conflict(item, ("image",)) from None
         item.body = body
+
+
+def _images_in(
+    body: dict[str, Any],
+    roots: Collection[str],
+    part_images: Callable[[str, Any], tuple[str, ...] | None],
+) -> list[str] | None:
+    """Return the images in an object, or None where some are no plain texts.
+
+    Args:
+        body: The object.
+        roots: The fields with which field specs of images begin.
+        part_images: Gives the images in one field of the object.
+    """
+    found: list[str] = []
+    for name, part in body.items():
+        if name not in roots and (part.__class__ is str or (name == "metadata" and _is_flat(part))):
+            continue
+        images = part_images(name, part)
+        if images is None:
+            return None
+        if images:
+            found += images
+    return found
+
+
+def _is_flat(metadata: Any) -> bool:
+    """Tell whether metadata holds no list, and no map of anything but scalars: so no containers."""
+    if metadata.__class__ is not dict:
+        return False
+    for child in metadata.values():
+        if child.__class__ is list:
+            return False
+        if child.__class__ is dict and any(each.__class__ in (dict, list) for each in child.values()):
+            return False
+    return True
 
 
 def _containers(node: Any, setter: Any) -> Any:

@@ -158,32 +158,26 @@ class SiteSubjects:
             case "overlaps":
                 return self._overlaps
             case "pods":
-                return [
-                    {"id": str(w.id), "namespace": w.id.namespace, "labels": w.pod_labels}
-                    for w in self.workloads
-                ]
+                return self._pods
             case "lock":
                 return self._lock_values
             case "download":
                 return self.download
             case "portClashes":
-                return port_clash_values(self.workloads)
+                return self._port_clashes
             case _:
                 raise KeyError(name)
 
     def key(self, name: str, paths: Iterable[tuple[str, ...]]) -> Hashable:
         """Return a key of what a site-wide variable holds, at the paths that are read of it."""
         match name:
-            case "site":
-                return tuple(fingerprint(at(self._site_values, path)) for path in sorted(paths))
-            case "usage":
-                return (self._workloads_key, id(self.nodes), self._budgets_key)
+            case "site" | "usage" | "download" | "lock" | "fit" | "overlaps" | "pods" | "portClashes":
+                value = self.value(name)
+                return tuple(fingerprint(at(value, path)) for path in sorted(paths))
             case "workloads":
                 marks = [(w.labels, w.values["annotations"]) for w in self.workloads]
                 return (self._workloads_key, id(self.nodes), fingerprint(marks))
-            case "download":
-                return (self._workloads_key, id(self.nodes), self._installed, self._site.budgets.download)
-            case "images" | "lock" | "fit" | "overlaps" | "pods" | "portClashes":
+            case "images":
                 return (self._workloads_key, id(self.nodes))
             case "nodes":
                 return id(self.nodes)
@@ -333,7 +327,24 @@ class SiteSubjects:
 
     @cached_property
     def _usage(self) -> dict[str, dict[str, Any]]:
-        return usage_values(self.workloads, self.nodes, self._site.budgets)
+        values: dict[str, dict[str, Any]] = self._memo.share(
+            ("usage", self._workloads_key, id(self.nodes), self._budgets_key),
+            lambda: usage_values(self.workloads, self.nodes, self._site.budgets),
+        )
+        return values
+
+    @cached_property
+    def _pods(self) -> list[dict[str, Any]]:
+        return [
+            {"id": str(w.id), "namespace": w.id.namespace, "labels": w.pod_labels} for w in self.workloads
+        ]
+
+    @cached_property
+    def _port_clashes(self) -> list[dict[str, Any]]:
+        values: list[dict[str, Any]] = self._memo.share(
+            ("port-clashes", self._workloads_key), lambda: port_clash_values(self.workloads)
+        )
+        return values
 
     @cached_property
     def _fit(self) -> dict[str, Any]:
@@ -373,7 +384,7 @@ class SiteSubjects:
 
     @cached_property
     def _references(self) -> list[dict[str, Any]]:
-        return reference_values(self.workloads, self.resources)
+        return reference_values(self.workloads, self.resources, share=self._memo.share)
 
     @cached_property
     def _claims(self) -> list[dict[str, Any]]:
@@ -450,7 +461,9 @@ def plain(value: Any) -> Any:
 def at(value: Any, path: tuple[str, ...]) -> Any:
     """Return what stands at a path of mappings, or None."""
     for step in path:
-        if not isinstance(value, Mapping) or step not in value:
+        if value.__class__ is not dict and not isinstance(value, Mapping):
+            return None
+        if step not in value:
             return None
         value = value[step]
     return value

@@ -80,8 +80,8 @@ class Defaulter:
             known = self._specs.get(key)
             if known is None:
                 known = self._specs[key] = (spec, self._change(change, manifest).get("spec", spec))
-            return Resource({**manifest, "spec": known[1]})
-        return Resource(self._change(change, manifest))
+            return resource.of({**manifest, "spec": known[1]})
+        return resource.of(self._change(change, manifest))
 
     def _change(self, change: _Defaulting, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
         try:

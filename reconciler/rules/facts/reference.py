@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from reconciler.model.fieldpath import FieldPath, format_field_path
-from reconciler.model.resource import Resource
+from reconciler.model.resource import Resource, ResourceId
 from reconciler.rules.facts.plain import as_list, as_mapping, dig
 from reconciler.rules.facts.workload import WorkloadFacts
 
@@ -26,45 +27,70 @@ class _Reference:
     optional: bool = False
 
 
+#: Fields of ConfigMaps and Secrets that hold their keys.
+_KEYED = ("data", "binaryData", "stringData")
+#: One reference of a workload's pods: kind, name, place, key, and whether it may be missing.
+_Found = tuple[str, str, str, str, bool]
+
+
 def reference_values(
-    workloads: Sequence[WorkloadFacts], resources: Sequence[Resource]
+    workloads: Sequence[WorkloadFacts],
+    resources: Sequence[Resource],
+    *,
+    share: Callable[[Hashable, Callable[[], Any]], Any] = lambda _, make: make(),
 ) -> list[dict[str, Any]]:
     """Return every reference by name, as rules see it.
+
+    Args:
+        workloads: The workloads of a site.
+        resources: All its objects.
+        share: Gives the value of a key, made once for all sites.
 
     Each has `id` (of the object that refers), `fieldPath`, `kind`, `namespace`, `name`, `key` ("" where the
     whole object is meant), `optional`, `found`, and `keyFound` (true where nothing can be said of keys).
     """
     index = {(r.kind, r.id.namespace, r.id.name): r.manifest for r in resources}
     made = set(_made_secrets(resources))
-    found = [(w.id, reference) for w in workloads for reference in _of_pod(w.pod.spec, w.pod.path)]
-    found += [(resource.id, reference) for resource in resources for reference in _of_object(resource)]
+    found: list[tuple[ResourceId, _Found]] = []
+    for workload in workloads:
+        shared = share(("pod-references", workload.key), partial(_shown_of_pod, workload))
+        found += [(workload.id, reference) for reference in shared]
+    found += [(resource.id, _shown(each)) for resource in resources for each in _of_object(resource)]
     return [_value(str(rid), rid.namespace, reference, index, made) for rid, reference in found]
+
+
+def _shown_of_pod(workload: WorkloadFacts) -> tuple[_Found, ...]:
+    return tuple(_shown(each) for each in _of_pod(workload.pod.spec, workload.pod.path))
+
+
+def _shown(reference: _Reference) -> _Found:
+    path = format_field_path(reference.path)
+    return reference.kind, reference.name, path, reference.key, reference.optional
 
 
 def _value(
     referrer: str,
     namespace: str,
-    reference: _Reference,
+    reference: _Found,
     index: Mapping[tuple[str, str, str], Mapping[str, Any]],
     made: set[tuple[str, str]],
 ) -> dict[str, Any]:
-    target = index.get((reference.kind, namespace, reference.name))
-    is_made = reference.kind == "Secret" and (namespace, reference.name) in made
-    always = (reference.kind, reference.name) in _ALWAYS
+    kind, name, path, key, optional = reference
+    target = index.get((kind, namespace, name))
+    is_made = kind == "Secret" and (namespace, name) in made
+    always = (kind, name) in _ALWAYS
     found = target is not None or is_made or always
     key_found = True
-    if target is not None and reference.key and not is_made:
-        key_found = any(
-            reference.key in as_mapping(target.get(field)) for field in ("data", "binaryData", "stringData")
-        )
+    if target is not None and key and not is_made:
+        key_found = any(key in as_mapping(target.get(field)) for field in _KEYED)
     return {
         "id": referrer,
-        "fieldPath": format_field_path(reference.path),
-        "kind": reference.kind,
+        "fieldPath": path,
+        "kind": kind,
         "namespace": namespace,
-        "name": reference.name,
-        "key": reference.key,
-        "optional": reference.optional,
+        "name": name,
+        "key": key,
+        "optional": optional,
         "found": found,
         "keyFound": key_found,
     }
