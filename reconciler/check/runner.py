@@ -33,6 +33,8 @@ __all__ = ["CheckSettings", "Progress", "check_fleet"]
 
 #: Below this many sites, starting processes costs more than it saves.
 _WORTH_PROCESSES = 60
+#: About so many sites are judged before processes start.
+_FIRST = 16
 
 #: Told how many sites are done, of how many.
 Progress = Callable[[int, int], None]
@@ -64,6 +66,7 @@ class _Job:
     """What every process needs."""
 
     tree: FileTree
+    renderer: Renderer
     rulebook: Rulebook
     schemas: SchemaBook
     baseline: Baseline | None
@@ -139,17 +142,19 @@ def check_fleet(
     processes = settings.processes or os.cpu_count() or 1
     if len(sites) < _WORTH_PROCESSES:
         processes = 1
-    if processes > 1:
-        before_fork()
 
-    job = _Job(tree, rulebook, schemas, baseline, settings.at)
+    job = _Job(tree, Renderer(tree), rulebook, schemas, baseline, settings.at)
+    first, others = _first(sites) if processes > 1 else ([], sites)
 
     def work(share: Sequence[Site]) -> _Share:
         # One share is told of; the others run beside it and are as large.
-        tell = progress if share and share[0] is sites[0] else None
+        tell = progress if share and share[0] is others[0] else None
         return _work(share, job, _scaled(tell, len(sites)))
 
-    shares = spread(work, sites, processes)
+    shares = [_work(first, job, _scaled(None, len(sites)))]
+    if processes > 1:
+        before_fork()
+    shares += spread(work, others, processes)
     missed = [SiteResult(name, None) for name in broken if not settings.sites or name in settings.sites]
     waived = [item for share in shares for item in share.waived]
     # Only a look at all sites can tell that a waiver is needed nowhere.
@@ -205,8 +210,17 @@ def _chosen(load: FleetLoad, fleet: Fleet, broken: set[str], names: tuple[str, .
     return [site for name, site in fleet.sites.items() if not names or name in names]
 
 
+def _first(sites: Sequence[Site]) -> tuple[list[Site], list[Site]]:
+    """Return a few sites from all over the fleet, and the others.
+
+    What many sites share is computed at those few, and processes that are started then know it.
+    """
+    step = max(1, len(sites) // _FIRST)
+    return list(sites[::step]), [site for number, site in enumerate(sites) if number % step]
+
+
 def _work(sites: Sequence[Site], job: _Job, progress: Progress) -> _Share:
-    renderer = Renderer(job.tree)
+    renderer = job.renderer
     baseline = job.baseline
     share = _Share()
     before = renderer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -27,6 +26,8 @@ def spread(
     dealt = [items[number::processes] for number in range(processes)]
     if processes == 1:
         return [work(dealt[0])]
+    import multiprocessing  # takes longer than to check one site, which needs no other process
+
     context = multiprocessing.get_context("fork")
     children = []
     for share in dealt[1:]:

@@ -243,6 +243,8 @@ class Build(PluginRun):
                 self._accumulate(kustomization, root, base)
         finally:
             self._sources.end()
+        for item in base.items:
+            item.identity()  # looked up once, for all copies
         return Remembered(tuple(base.items), base.config, base.variables, reads)
 
     def _component(
@@ -342,7 +344,7 @@ class Build(PluginRun):
         matches = [
             number
             for number, other in enumerate(into.items)
-            if other.gvk[:2] == gvk[:2] and identity in (*other.previous, other.identity())
+            if (identity in other.previous or identity == other.identity()) and other.gvk[:2] == gvk[:2]
         ]
         if len(matches) > 1:
             raise RenderError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from functools import cmp_to_key
+from functools import cache, cmp_to_key
 from typing import Any
 
 from reconciler.render.scalars import NullText, resolve_legacy
@@ -31,7 +31,6 @@ _MAX_CACHED = 100_000
 
 _SIMPLE = re.compile(r"[A-Za-z/$(<=^\\_;][A-Za-z0-9/$()<=^\\_;.+@~-]*\Z")
 _BASE60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z")
-_SPECIAL = re.compile("[^\\n\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd]")
 _UNICODE_BREAKS = re.compile("[\u2028\u2029]+(?=[^\u2028\u2029])")
 _LINE_BREAKS = re.compile("[\n\u2028\u2029]")
 _LETTERS_ONLY = re.compile(r"[A-Za-z]*\Z")
@@ -52,7 +51,7 @@ _ESCAPES = {
     "\u2028": "\\L",
     "\u2029": "\\P",
 }
-_TO_ESCAPE = re.compile('[^\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd]|["\\\\\u2028\u2029]')
+_PRINTABLE = "\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd"
 
 _WORDS = frozenset(
     word
@@ -239,7 +238,7 @@ def _choose(text: str) -> str:
         return _double(text)
     if _plain_allowed(text):
         return text
-    if _SPECIAL.search(text):
+    if _is_special(text):
         return _double(text)
     return "'" + text.replace("'", "''") + "'"
 
@@ -270,11 +269,29 @@ def _plain_allowed(text: str) -> bool:
         return False
     if " #" in text or "\t#" in text or "\u2028" in text or "\u2029" in text:
         return False
-    return not _SPECIAL.search(text)
+    return not _is_special(text)
 
 
 def _double(text: str) -> str:
-    return '"' + _TO_ESCAPE.sub(_escape, text) + '"'
+    return '"' + _to_escape().sub(_escape, text) + '"'
+
+
+@cache
+def _special() -> re.Pattern[str]:
+    # Made when a text needs it: classes of so many characters take long, and most texts are plain.
+    return re.compile(f"[^\\n{_PRINTABLE}]")
+
+
+@cache
+def _to_escape() -> re.Pattern[str]:
+    return re.compile(f'[^{_PRINTABLE}]|["\\\\\u2028\u2029]')
+
+
+def _is_special(text: str) -> bool:
+    """Tell whether a text has characters that are written as escapes only."""
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return False
+    return _special().search(text) is not None
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -325,7 +342,7 @@ def _fold(text: str, shown: str, column: int, indent: int) -> str:
 
 
 def _block_allowed(text: str) -> bool:
-    return text[-1] != " " and " \n" not in text and not _SPECIAL.search(text)
+    return text[-1] != " " and " \n" not in text and not _is_special(text)
 
 
 def _block(text: str, indent: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -110,6 +110,7 @@ class Item:
     source: tuple[str, int] | None = None
     source_field: tuple[str | int, ...] = ()
     history: tuple[Any, ...] = ()
+    _seen: tuple[Any, Identity] | None = field(default=None, compare=False, repr=False)
 
     def copy(self) -> Item:
         """Return an item that can be changed without changing this one."""
@@ -132,6 +133,7 @@ class Item:
             self.source,
             self.source_field,
             self.history,
+            self._seen,
         )
 
     @property
@@ -181,6 +183,14 @@ class Item:
     def identity(self) -> Identity:
         """Return the present identity, with the effective namespace."""
         body = self.body
+        if self._seen is not None and self._seen[0] is body:
+            return self._seen[1]
+        found = self._identity(body)
+        self._seen = (body, found)
+        return found
+
+    @staticmethod
+    def _identity(body: dict[str, Any]) -> Identity:
         api_version, kind, metadata = body.get("apiVersion"), body.get("kind"), body.get("metadata")
         if metadata.__class__ is not dict:
             metadata = {}

@@ -46,6 +46,8 @@ def _lines(origin: Mapping[str, Any]) -> list[str]:
 
 def annotate(item: Item, options: tuple[str, ...]) -> None:
     """Add the annotations that `buildMetadata` asks for."""
+    if not options and not item.annotations:
+        return
     annotations = dict(item.annotations)
     annotations.pop(_ORIGIN, None)
     annotations.pop(_TRANSFORMATIONS, None)

@@ -58,9 +58,14 @@ class RuleCompiler:
         self._compilers: dict[frozenset[str], Compiler] = {}
 
     def compile(
-        self, policy: SitePolicy, setting: RuleSetting
+        self, policy: SitePolicy, setting: RuleSetting, *, later: bool = False
     ) -> tuple[CompiledRule | None, tuple[CompileProblem, ...]]:
         """Compile a rule with the fleet's settings for it.
+
+        Args:
+            policy: The rule.
+            setting: What the fleet sets for it.
+            later: Whether its expressions are known to compile, so that each can wait until it is evaluated.
 
         Returns:
             The rule, or None where it cannot be used, and every reason.
@@ -73,7 +78,7 @@ class RuleCompiler:
             if expression is None:
                 return None
             try:
-                compiled = self._compile(expression.text, policy.scope, each=each)
+                compiled = self._compile(expression.text, policy.scope, each=each, later=later)
             except CelCompileError as err:
                 problems.extend(_compile_problems(err, expression))
                 return None
@@ -108,7 +113,7 @@ class RuleCompiler:
             (),
         )
 
-    def _compile(self, text: str, scope: Scope, *, each: bool) -> Compiled:
+    def _compile(self, text: str, scope: Scope, *, each: bool, later: bool) -> Compiled:
         """Compile an expression over the variables of its scope.
 
         One environment with all variables serves each expression that names none beyond its scope; others,
@@ -119,7 +124,7 @@ class RuleCompiler:
         found = self._compilers.get(names)
         if found is None:
             found = self._compilers[names] = Compiler(self._engine, sorted(names))
-        return found.compile(text)
+        return found.compile(text, later=later)
 
 
 def _compile_problems(err: CelCompileError, expression: Expression) -> list[CompileProblem]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property, partial
 from typing import Literal
 
 from reconciler.rules.cel import Environment, Program
+from reconciler.rules.cel.errors import CelCompileError, CelEvaluationError
 
 __all__ = ["KUBERNETES", "Compiled", "Compiler", "Engine", "Reads", "reads"]
 
@@ -47,21 +48,32 @@ def reads(text: str) -> Reads:
     return {name: frozenset(paths) for name, paths in found.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Compiled:
     """A compiled expression.
 
     Attributes:
         text: As written.
-        program: What evaluates it.
         reads: What it may read.
         chain: The steps, where it only names a field such as `workload.containers`; otherwise ().
     """
 
     text: str
-    program: Program
     reads: Reads
-    chain: tuple[str, ...] = ()
+    chain: tuple[str, ...]
+    _compile: Callable[[], Program] = field(repr=False, compare=False)
+
+    @cached_property
+    def program(self) -> Program:
+        """What evaluates it.
+
+        Raises:
+            CelEvaluationError: It was to be compiled when it is first needed, and is not CEL.
+        """
+        try:
+            return self._compile()
+        except CelCompileError as err:
+            raise CelEvaluationError(str(err)) from err
 
 
 class Compiler:
@@ -78,8 +90,13 @@ class Compiler:
         )
         self._compiled: dict[str, Compiled] = {}
 
-    def compile(self, text: str) -> Compiled:
+    def compile(self, text: str, *, later: bool = False) -> Compiled:
         """Compile an expression.
+
+        Args:
+            text: The expression.
+            later: Whether it is known to compile, so that this can wait until it is evaluated: messages of
+                rules that nobody breaks never are.
 
         Raises:
             CelCompileError: It is not CEL, or names what is not there.
@@ -88,6 +105,9 @@ class Compiler:
         if found is None:
             steps = text.strip()
             chain = tuple(steps.split(".")) if _PLAIN_CHAIN.match(steps) else ()
-            found = Compiled(text, self._environment.compile(text), reads(text), chain)
+            found = Compiled(text, reads(text), chain, partial(self._environment.compile, text))
+            if not later:
+                program = self._environment.compile(text)
+                found = Compiled(text, reads(text), chain, lambda: program)
             self._compiled[text] = found
         return found

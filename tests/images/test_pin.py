@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.images.pin import pin_images
+from reconciler.images.pin import Pinner, pin_images
 from reconciler.model.kinds import WorkloadKind
 from reconciler.model.lock import ImagesLock, LockedImage
 from reconciler.model.registry import KeptTag
@@ -142,3 +142,37 @@ def test_what_looks_like_a_container_in_a_built_in_kind_is_left_alone() -> None:
         }
     )
     assert pin_images(config, LOCK) is config
+
+
+def test_a_spec_that_sites_share_is_pinned_once_and_each_keeps_its_metadata() -> None:
+    one = deployment("acme/pos:1")
+    other = Resource({**one.manifest, "metadata": {"name": "d", "labels": {"site": "b"}}})
+    pinner = Pinner(LOCK)
+
+    first, second = pinner.pin(one), pinner.pin(other)
+
+    assert first == pin_images(one, LOCK)
+    assert second == pin_images(other, LOCK)
+    assert second.manifest["spec"] is first.manifest["spec"]
+
+
+def test_one_spec_under_two_kinds_is_pinned_for_each_of_them() -> None:
+    pod = Resource(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "p"},
+            "spec": {"containers": [{"image": "acme/pos:1"}]},
+        }
+    )
+    config = Resource({**pod.manifest, "kind": "ConfigMap"})
+    pinner = Pinner(LOCK)
+
+    assert pinner.pin(config) is config
+    assert pinner.pin(pod) == pin_images(pod, LOCK)
+    assert pinner.pin(pod) != pod
+
+
+def test_without_a_lock_nothing_is_pinned() -> None:
+    resource = deployment("acme/pos:1")
+    assert Pinner(None).pin(resource) is resource

@@ -15,6 +15,7 @@ from reconciler.model.fleet import Fleet
 from reconciler.model.location import Location
 from reconciler.model.resource import Resource
 from reconciler.rules.builtin import builtin_documents, builtin_root
+from reconciler.rules.cel import Program
 from reconciler.rules.pack import RulePack, RuleReview
 from reconciler.rules.testing import run_tests
 from tests.rules.facts.pairs import LIMIT_RANGE, RUNTIME_CLASSES, make_pair
@@ -38,6 +39,25 @@ def _review(engine: Literal["native", "pure"], seed: int) -> RuleReview:
     site = make_site({"metadata": {"name": "site"}, "spec": spec})
     manifests = [*pair.workloads, *RUNTIME_CLASSES, LIMIT_RANGE]
     return _pack(engine).review(site, [Resource(manifest) for manifest in manifests], lock=None, at=AT)
+
+
+@pytest.mark.parametrize("engine", ["native", "pure"])
+def test_every_expression_of_a_built_in_rule_compiles(engine: Literal["native", "pure"]) -> None:
+    # A check compiles each only when it is evaluated, so a mistake would show late.
+    pack = _pack(engine)
+    found = [
+        expression
+        for rule in pack.rules
+        for expression in (
+            *rule.variables.values(),
+            *(exemption for exemption, _ in rule.exemptions),
+            *(part for v in rule.validations for part in (v.expression, v.message, v.for_each) if part),
+        )
+    ]
+
+    assert pack.findings == ()
+    assert len(found) > 2 * len(pack.rules)
+    assert all(isinstance(expression.program, Program) for expression in found)
 
 
 @pytest.mark.slow
