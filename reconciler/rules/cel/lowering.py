@@ -54,6 +54,8 @@ _KUBERNETES = frozenset(
     }
 )
 _QUANTITY = Type("kubernetes.Quantity")
+#: Comparisons that the engine would make field by field, where equal quantities may differ.
+_COMPARING = {"_==_": "@same", "_!=_": "@same", "@in": "@among"}
 
 
 def lower(expr: Expr, checked: Checked | None, lazy: Mapping[str, Type], *, library: bool = True) -> Expr:
@@ -169,6 +171,9 @@ class _Lowering:
         if name in ("_==_", "_!=_") and self._of(expr.args[0]) == self._of(expr.args[1]) == _QUANTITY:
             equal = Call("@equal", None, args, expr.at)
             return equal if name == "_==_" else Call("!_", None, [equal], expr.at)
+        if name in _COMPARING and any(_holds_quantity(self._of(arg)) for arg in expr.args):
+            compared = Call(_COMPARING[name], None, [CreateList(args, expr.at)], expr.at)
+            return Call("!_", None, [compared], expr.at) if name == "_!=_" else compared
         target = None if expr.target is None else self.node(expr.target)
         return Call(name, target, args, expr.at)
 
@@ -229,6 +234,12 @@ def _constant(fitting: tuple[str, ...], args: list[Expr], at: int) -> Expr | Non
 def lazy_call(name: str, term: Type, at: int) -> Expr:
     """Return the call that asks for a lazy variable; each has a function of its own."""
     return Call(f"@variable {name} {term}", None, [], at)
+
+
+def _holds_quantity(term: Type | None) -> bool:
+    if term is None or term.name not in ("list", "map"):
+        return term == _QUANTITY
+    return any(map(_holds_quantity, term.args))
 
 
 def _qualified(expr: Expr) -> str:

@@ -17,11 +17,12 @@ from reconciler.rules.cel import moments, opaque
 from reconciler.rules.cel.ast import Call, CreateList, Expr
 from reconciler.rules.cel.boxing import boxed, nested, with_keys
 from reconciler.rules.cel.budget import EXCEEDED, GUARDED, Meter, guard
+from reconciler.rules.cel.containers import contains
 from reconciler.rules.cel.errors import CelCompileError, CelEvaluationError, CelIssue
 from reconciler.rules.cel.formatting import format_as_kubernetes
 from reconciler.rules.cel.library.catalog import OPAQUE, Overload, available
 from reconciler.rules.cel.lowering import BY_ELEMENT, LISTED, OPTIONAL
-from reconciler.rules.cel.operations import TypeName, convert, format_double
+from reconciler.rules.cel.operations import TypeName, convert, equal, format_double
 from reconciler.rules.cel.references import keep_none, overload
 from reconciler.rules.cel.texts import accessors, texts
 from reconciler.rules.cel.types import DYN, Type, is_variable, list_of, parse_type
@@ -159,6 +160,22 @@ _STRING_SEARCH = (
 )
 
 
+def _compared(compare: Callable[[Any, Any], bool], passed: list[Any]) -> bool:
+    """Compare two values that may hold quantities, which are equal by amount however they are written."""
+    left, right = map(_decoded, passed)
+    return compare(left, right)
+
+
+def _decoded(value: Any) -> Any:
+    match value:
+        case list():
+            return [_decoded(item) for item in value]
+        case dict():
+            return {key: _decoded(item) for key, item in value.items()}
+        case _:
+            return _written(opaque.decode(value))
+
+
 def _written(value: Any) -> Any:
     """Return a value that was passed as the pure engine would have it."""
     match value:
@@ -214,6 +231,10 @@ def _own_functions() -> dict[str, list[Any]]:
             lambda template, passed: format_as_kubernetes(template, _written(_taken(passed))),
         )
     ]
+    for name, impl in (("@same", equal), ("@among", contains)):
+        made[name] = [
+            overload(name, cel.Type.BOOL, [cel.Type.List(cel.Type.DYN)], partial(_compared, impl))
+        ]
     quantity = _native_type(Type("kubernetes.Quantity"))
     made["@equal"] = [
         overload("@equal", cel.Type.BOOL, [quantity, quantity], lambda left, right: left.text == right.text)

@@ -44,10 +44,10 @@ def environment(request: pytest.FixtureRequest) -> Environment:
 def test_a_runaway_expression_stops_with_an_error(environment: Environment, text: str) -> None:
     program = environment.compile(text)
     activation = environment.bind({"object": list(range(3000))})
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(CelEvaluationError, match=r"cost limit|too long"):
         program.evaluate(activation)
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 @pytest.mark.parametrize("name", ["contains", "equivalent", "intersects"])
@@ -68,9 +68,9 @@ def test_names_for_values_cannot_double_without_end(plain: Environment) -> None:
 def test_a_regular_expression_cannot_explode(environment: Environment, pattern: str) -> None:
     text = "object.matches(pattern) || true"
     both = Environment(variables={"object": "dyn", "pattern": "string"}, engine=environment.engine)
-    began = time.perf_counter()
+    began = time.process_time()
     both.compile(text).evaluate({"object": "a" * 20_000, "pattern": pattern})
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 @pytest.mark.parametrize(
@@ -90,10 +90,10 @@ def test_a_regular_expression_cannot_explode(environment: Environment, pattern: 
     ids=range(10),
 )
 def test_a_huge_or_deep_expression_is_refused(environment: Environment, text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(CelCompileError):
         environment.compile(text)
-    assert time.perf_counter() - began < 4 * SECONDS
+    assert time.process_time() - began < 4 * SECONDS
 
 
 def test_a_long_condition_is_not_deep(environment: Environment) -> None:
