@@ -232,9 +232,7 @@ def _own_functions() -> dict[str, list[Any]]:
         )
     ]
     for name, impl in (("@same", equal), ("@among", contains)):
-        made[name] = [
-            overload(name, cel.Type.BOOL, [cel.Type.List(cel.Type.DYN)], partial(_compared, impl))
-        ]
+        made[name] = [overload(name, cel.Type.BOOL, [cel.Type.List(cel.Type.DYN)], partial(_compared, impl))]
     quantity = _native_type(Type("kubernetes.Quantity"))
     made["@equal"] = [
         overload("@equal", cel.Type.BOOL, [quantity, quantity], lambda left, right: left.text == right.text)
