@@ -216,3 +216,5 @@ class Premises:
         self._residence.watch(store)
         self._residence.compare_facts(store, self._shown[1])
         self._residence.report(store, self._shown[1])
+        if self._shown[1] is not None and self._shown[1].former_sites:
+            self._residence.retire(store, self._shown[1].former_sites)

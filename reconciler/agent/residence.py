@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from reconciler.adapters.sqlite_state import Attempt, Condition, StateStore
@@ -18,7 +18,7 @@ from reconciler.agent.description import Description
 from reconciler.agent.logs import Log
 from reconciler.agent.revision import SiteRevision
 from reconciler.agent.site_status import site_status
-from reconciler.errors import StateError, TargetError, TargetUnreachable
+from reconciler.errors import StateError, TargetError, TargetRefused, TargetUnreachable
 from reconciler.model.event import EventType
 from reconciler.model.plan import Inventory
 from reconciler.model.resource import ResourceId
@@ -35,7 +35,7 @@ _RENEWAL, _LEASE_LIFE = 60.0, 150.0
 _FACTS_INTERVAL = 3600.0
 _PATIENCE_AT_THE_END = 0.8
 _MOST_EVENTS = 20
-_HANDLED, _FACTS = "handled-request", "facts"
+_HANDLED, _FACTS, _RETIRED = "handled-request", "facts", "retired-names"
 
 #: What is told as an Event: reason and whether it is a warning.
 _TOLD: Mapping[EventType, tuple[str, bool]] = {
@@ -96,6 +96,7 @@ class Residence:
         self._unread: tuple[str, ...] = ()
         self._counted: tuple[bytes | None, Inventory] = (None, Inventory())
         self._watch: MemberWatch | None = None
+        self._not_retired: set[str] = set()
         self.wishes = Wishes()
         self.good_is_kept = False
 
@@ -273,6 +274,27 @@ class Residence:
             )
         self._log.info("last good revision restored from the cluster", commit=revision.commit)
         return revision
+
+    def retire(self, store: StateStore, former: Collection[str]) -> None:
+        """Remove what agents of the site's former names left, once each, when they are gone."""
+        done = set(store.note(_RETIRED).split())
+        for name in sorted({*former} - done - self._not_retired):
+            try:
+                if not self._presence.retire(name):
+                    self._log.warning("an agent of the site's former name still runs", name=name)
+                    continue
+            except TargetRefused as err:
+                self._not_retired.add(name)
+                self._log.warning(
+                    "what the site's former name left stays", name=name, reason=err.message, hint=err.hint
+                )
+            except TargetError as err:
+                self._log.warning("what the site's former name left stays", name=name, reason=err.message)
+            else:
+                done.add(name)
+                self._log.info("the site's former name is retired", name=name)
+                with store.transaction() as tx:
+                    tx.set_note(_RETIRED, " ".join(sorted(done)))
 
     def report(self, store: StateStore, revision: SiteRevision | None) -> None:
         """Write status and Events, as far as they have changed."""

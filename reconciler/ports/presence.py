@@ -82,6 +82,18 @@ class Presence(Protocol):
             TargetError: It cannot be written.
         """
 
+    def retire(self, former: str) -> bool:
+        """Remove what an agent left that looked after this site under a former name.
+
+        Its object, its lease and its last good revision are meant, nothing that it applied.
+
+        Returns:
+            False while such an agent lives; nothing is removed then.
+
+        Raises:
+            TargetError: It cannot be removed.
+        """
+
     def facts(self) -> LiveFacts:
         """Return what the cluster really is.
 

@@ -286,6 +286,28 @@ def test_a_renamed_site_takes_its_objects_along(bench: Bench, tmp_path: Path) ->
     assert renamed.once(target=bench.target) == 0, renamed.told()
     assert renamed.live() == {"a": "1", "b": "2"}
     assert renamed.uids() == before
+    # Nobody is left to look after what the old name had there.
+    kinds = {f"site/{bench.site}", f"lease/wayside-{bench.site}", f"secret/wayside-good-{bench.site}"}
+    left = bench.kubectl("get", *sorted(kinds), "--ignore-not-found", "-o", "name")
+    assert left == ""
+
+
+def test_a_former_name_is_not_retired_while_an_agent_of_it_runs(bench: Bench, tmp_path: Path) -> None:
+    bench.push({"a": "1"})
+    renamed = Bench(tmp_path / "renamed", bench.cluster, bench.namespace)
+    renamed.push({"a": "1"}, former=[bench.site])
+    old = bench.start("--interval", "3600", target=bench.target)
+    try:
+        eventually(lambda: bench.live() == {"a": "1"}, what="the first sync")
+        eventually(lambda: "Ready" in bench.conditions(), what="the first status")
+        assert renamed.once(target=bench.target) == 0, renamed.told()
+        assert bench.conditions()["Ready"][0] == "True"
+        assert "still runs" in renamed.told()
+    finally:
+        stop(old)
+    assert renamed.once(target=bench.target) == 0, renamed.told()
+    with pytest.raises(KubectlFailed, match="not found"):
+        bench.kubectl("get", "site", bench.site)
 
 
 def test_a_failed_rollout_goes_back_and_says_why_in_a_line(bench: Bench) -> None:

@@ -139,6 +139,23 @@ class KubeClient:
             target += "?" + urlencode(query)
         return self._answer(method, target, data, headers, kind)
 
+    def remove(self, path: str, *, kind: str = "") -> None:
+        """Delete one object; one that is not there is no error.
+
+        Args:
+            path: The object's path.
+            kind: Its kind, so that no value of a Secret is shown.
+
+        Raises:
+            TargetUnreachable: No answer.
+            TargetRefused: The server's "no".
+        """
+        try:
+            self.request("DELETE", path, kind=kind)
+        except TargetRefused as err:
+            if err.status != 404:
+                raise
+
     def stream(
         self, path: str, *, query: Mapping[str, str], accept: str = "application/json", silence: float = 330.0
     ) -> KubeStream:

@@ -89,3 +89,11 @@ class GoodSecret:
         except (KeyError, ValueError, zlib.error):
             return None
         return content if hashlib.sha256(content).hexdigest() == digest else None
+
+    def remove(self) -> None:
+        """Delete the stored revision; one that is not there is no error.
+
+        Raises:
+            TargetError: It cannot be deleted.
+        """
+        self._client.remove(_SECRETS.path(self._namespace, self._name), kind="Secret")

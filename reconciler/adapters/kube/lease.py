@@ -75,6 +75,28 @@ class SiteLease:
             self._write("", self._live)
             self._live = None
 
+    def is_free(self) -> bool:
+        """Tell whether nobody holds the lease; one that is not renewed is waited for, as `claim` does.
+
+        Raises:
+            TargetError: It cannot be asked.
+        """
+        try:
+            live: dict[str, Any] = self._client.request("GET", _LEASES.path(self._namespace, self._name))
+        except TargetRefused as err:
+            if err.status != 404:
+                raise
+            return True
+        return not _holder(live) or self._is_over(live)
+
+    def remove(self) -> None:
+        """Delete the lease; one that is not there is no error.
+
+        Raises:
+            TargetError: It cannot be deleted.
+        """
+        self._client.remove(_LEASES.path(self._namespace, self._name))
+
     def _take(self, holder: str) -> str:
         path = _LEASES.path(self._namespace, self._name)
         try:

@@ -56,8 +56,9 @@ class KubePresence:
         self._object = site_object
         self._site = site
         self._namespace = namespace
-        self._good = GoodSecret(client, f"wayside-good-{site}", namespace)
-        self._lease = SiteLease(client, f"wayside-{site}", namespace)
+        self._good = GoodSecret(client, _secret(site), namespace)
+        self._lease = SiteLease(client, _lease(site), namespace)
+        self._former: dict[str, SiteLease] = {}
 
     def wishes(self) -> Wishes:
         """Return what the annotations of the `Site` object ask for."""
@@ -141,6 +142,17 @@ class KubePresence:
         """Release the site's Lease."""
         self._lease.give_up(holder)
 
+    def retire(self, former: str) -> bool:
+        """Remove object, lease and last good revision of a former name, unless an agent of it lives."""
+        lease = self._former.setdefault(former, SiteLease(self._client, _lease(former), self._namespace))
+        if not lease.is_free():
+            return False
+        GoodSecret(self._client, _secret(former), self._namespace).remove()
+        SiteObject(self._client, self._discovery, former, self._namespace).remove()
+        lease.remove()
+        del self._former[former]
+        return True
+
     def watch_members(self, changed: Callable[[], None], refused: Callable[[str], None]) -> MemberWatch:
         """Return a watch of the members of the site's set."""
         return MemberWatch(
@@ -181,3 +193,11 @@ class KubePresence:
         )
         follower.start()
         return follower.stop
+
+
+def _lease(site: str) -> str:
+    return f"wayside-{site}"
+
+
+def _secret(site: str) -> str:
+    return f"wayside-good-{site}"

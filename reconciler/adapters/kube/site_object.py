@@ -125,6 +125,15 @@ class SiteObject:
             return
         self._live = self._apply({"status": dict(status)}, f"{FIELD_MANAGER}-status", "/status")
 
+    def remove(self) -> None:
+        """Delete the object; one that is not there is no error. Nothing that it lists is touched.
+
+        Raises:
+            TargetError: It cannot be deleted.
+        """
+        self._client.remove(self._path)
+        self._live = None
+
     def ensure_installed(self) -> None:
         """Make the agent's namespace and the kind `Site` where they are missing.
 

@@ -24,12 +24,16 @@ OWN_RULES: tuple[Mapping[str, Any], ...] = (
     {
         "apiGroups": ["wayside.dev"],
         "resources": ["sites"],
-        "verbs": ["get", "list", "watch", "create", "patch"],
+        "verbs": ["get", "list", "watch", "create", "patch", "delete"],
     },
     {"apiGroups": ["wayside.dev"], "resources": ["sites/status"], "verbs": ["patch"]},
-    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]},
+    {
+        "apiGroups": ["coordination.k8s.io"],
+        "resources": ["leases"],
+        "verbs": ["get", "create", "update", "delete"],
+    },
     {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
-    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "patch"]},
+    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "patch", "delete"]},
 )
 #: In the whole cluster: the facts that `site.yaml` is compared with.
 OWN_CLUSTER_RULES: tuple[Mapping[str, Any], ...] = (
