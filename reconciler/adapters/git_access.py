@@ -30,12 +30,15 @@ class GitAccess:
         GIT_SSH_COMMAND, where the environment has it, goes before the one that is set here.
         """
         yield f"core.sshCommand={shlex.join(self._ssh())}"
-        if (authority := self._file(self.trust, "ca.crt")) is not None:
-            yield f"http.sslCAInfo={authority}"
         if (password := self._file(self.credentials, "password")) is not None:
             # An empty one first: helpers of the machine are not asked. What is read is never an argument.
             yield "credential.helper="
             yield f"credential.helper={_helper(self._file(self.credentials, 'username'), password)}"
+
+    def variables(self) -> dict[str, str]:
+        """Return variables for git, by the files that are there now; they go before the machine's own."""
+        authority = self._file(self.trust, "ca.crt")
+        return {} if authority is None else {"GIT_SSL_CAINFO": str(authority)}
 
     def _ssh(self) -> Iterator[str]:
         yield from _SSH

@@ -41,6 +41,7 @@ _PARTIAL = (
     (f"remote.{_REMOTE}.partialCloneFilter", "blob:none"),
 )
 _CREDENTIALS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/@\s'\"]*@")
+_UNREAD = "Could not read from remote repository"
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 #: Never ask a person, never run a program that a URL names, never leave a process behind.
@@ -67,11 +68,12 @@ def redact(text: str) -> str:
 
 
 class GitSource:
-    """One branch (or tag, or full reference) of a repository.
+    """One branch, tag or commit of a repository.
 
     Args:
         url: A path, or a URL of scheme file, https, http or ssh.
-        reference: A branch's name, or a full reference such as `refs/tags/v1`.
+        reference: The name of a branch or else of a tag, a full reference such as `refs/tags/v1`, or the full
+            id of a commit.
         clone: Where the bare clone is kept; nobody else uses it meanwhile.
         timeout: Seconds for one git command.
         environment: More variables for git, for example GIT_SSH_COMMAND.
@@ -105,12 +107,12 @@ class GitSource:
         if not url or url.startswith("-"):
             raise SourceError(f"expected the URL or path of a repository, found {url!r}", code="bad-url")
         self._url = url
-        self._reference = reference if reference.startswith("refs/") else f"refs/heads/{reference}"
+        self._reference = reference
+        self._wanted = ""
         self._clone = clone
         self._timeout = timeout
         self._environment = {**_ENVIRONMENT, **(environment or {})}
         self._access = GitAccess(credentials, trust)
-        self._answers = False
 
     def remote_commit(self) -> str:
         """Ask the remote for the commit that the reference names; costs one short exchange.
@@ -118,18 +120,31 @@ class GitSource:
         Raises:
             SourceError: There is no answer, or no such reference.
         """
-        output = self._git("ls-remote", "--", self._url, self._reference, f"{self._reference}^{{}}")
+        if _COMMIT.match(self._reference):
+            # It names one commit for ever; whether it can be had is seen when it is fetched.
+            self._wanted = self._reference
+            return self._reference
+        places = (
+            [self._reference]
+            if self._reference.startswith("refs/")
+            else [f"refs/heads/{self._reference}", f"refs/tags/{self._reference}"]
+        )
+        asked = [name for place in places for name in (place, f"{place}^{{}}")]
+        output = self._git("ls-remote", "--", self._url, *asked)
         commits = dict(line.split("\t", 1)[::-1] for line in output.splitlines() if "\t" in line)
-        # A signed or annotated tag is listed with the commit that it tags.
-        commit = commits.get(f"{self._reference}^{{}}") or commits.get(self._reference, "")
-        if not _COMMIT.match(commit):
-            raise SourceError(
-                f"the repository {redact(self._url)} has no {self._reference}",
-                code="reference-missing",
-                hint="push the branch, or name another one with --branch",
-            )
-        self._answers = True
-        return commit
+        for place in places:
+            # A signed or annotated tag is listed with the commit that it tags.
+            commit = commits.get(f"{place}^{{}}") or commits.get(place, "")
+            if _COMMIT.match(commit):
+                self._wanted = place
+                return commit
+        raise SourceError(
+            f"the repository {redact(self._url)} has no {' and no '.join(places)}",
+            code="reference-missing",
+            hint="give the commit's full id"
+            if re.fullmatch(r"[0-9a-f]{7,64}", self._reference)
+            else "push the branch, or name another one with --branch",
+        )
 
     def fetch(self) -> Revision:
         """Bring the newest revision here and return it.
@@ -137,11 +152,14 @@ class GitSource:
         Raises:
             SourceError: It cannot be had. The clone still has what it had.
         """
-        if not self._answers:
+        if not self._wanted:
             # Asking first costs little and tells a dead remote from a broken clone.
             self.remote_commit()
         if self._is_clone():
             self._clear_locks()
+            if self._wanted == self._reference and self._has(self._wanted):
+                # A commit that is here needs no remote.
+                return self.revision(self._wanted)
             try:
                 self._fetch_into(self._clone)
                 return self.revision(self._head())
@@ -307,6 +325,18 @@ class GitSource:
     def _is_clone(self) -> bool:
         return (self._clone / "HEAD").is_file() and (self._clone / "objects").is_dir()
 
+    def _has(self, commit: str) -> bool:
+        """Tell whether a commit, which is named by its id, is here."""
+        if not _COMMIT.match(commit):
+            return False
+        try:
+            self._local("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
+        except SourceError as err:
+            if err.code != "git-failed":
+                raise
+            return False
+        return True
+
     def _head(self) -> str:
         return self._local("rev-parse", "--verify", "--quiet", f"{_HEAD}^{{commit}}")
 
@@ -330,7 +360,7 @@ class GitSource:
             *depth,
             "--",
             _REMOTE,
-            f"+{self._reference}:{_HEAD}",
+            f"+{self._wanted}:{_HEAD}",
             directory=clone,
         )
 
@@ -360,7 +390,7 @@ class GitSource:
             output = runner.execute(
                 words,
                 istream=stdin,
-                env={**self._environment, **(variables or {})},
+                env={**self._environment, **self._access.variables(), **(variables or {})},
                 kill_after_timeout=self._timeout,
                 stdout_as_string=True,
             )
@@ -391,7 +421,8 @@ def _complaint(stderr: str) -> str:
     if text.startswith("stderr: '"):
         text = text.removeprefix("stderr: '").removesuffix("'")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    spoken = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))] or lines[
-        -1:
-    ]
-    return "; ".join(spoken[:3])[:500]
+    spoken = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))]
+    if (place := next((n for n, line in enumerate(lines) if _UNREAD in line), 0)) > 0:
+        # What ssh said last is why; git only says that there was nothing to read.
+        spoken = [lines[place - 1], *(line for line in spoken if line != lines[place - 1])]
+    return "; ".join((spoken or lines[-1:])[:3])[:500]

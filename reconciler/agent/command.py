@@ -24,7 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--repo", required=True, metavar="URL", help="the fleet's repository: a path or a URL"
     )
     parser.add_argument(
-        "--branch", default="main", metavar="NAME", help="branch or full reference (default: main)"
+        "--branch",
+        default="main",
+        metavar="NAME",
+        help="branch, tag, full reference or full id of a commit (default: main)",
     )
     parser.add_argument("--site", required=True, metavar="NAME", help="the site that this agent looks after")
     parser.add_argument(

@@ -19,7 +19,7 @@ class AgentSettings:
 
     Attributes:
         repository: A path or URL of the fleet's repository.
-        branch: The branch, or a full reference.
+        branch: A branch, a tag, a full reference or the full id of a commit.
         site: The site's name.
         state: The folder of the state file and the clone; nobody else uses it.
         target: Where resources go; None leaves it to `site.yaml`.

@@ -59,7 +59,7 @@ class RepositoryWatch:
 
     Args:
         path: The repository.
-        reference: The branch, or a full reference.
+        reference: A branch, a tag, a full reference or the full id of a commit.
         changed: Is set.
     """
 

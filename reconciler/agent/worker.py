@@ -44,7 +44,7 @@ class Request:
 
     Attributes:
         url: The repository.
-        reference: The branch, or a full reference.
+        reference: A branch, a tag, a full reference or the full id of a commit.
         clone: Where the bare clone is kept.
         site: The site's name.
         known: The commit whose assessment the agent has already, or "".

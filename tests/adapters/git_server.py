@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 import threading
 from base64 import b64encode
@@ -17,6 +18,7 @@ class GitHandler(BaseHTTPRequestHandler):
     root: Path
     password: str
     sent: list[int]
+    trouble: list[str]
 
     def _handle(self) -> None:
         wanted = "Basic " + b64encode(f"agent:{self.password}".encode()).decode()
@@ -53,6 +55,13 @@ class GitHandler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
+        if self.trouble and b"PACK" in content:
+            self.wfile.write(content[: content.index(b"PACK") + 20])
+            self.wfile.flush()
+            if self.trouble[0] == "hang":
+                self.rfile.read(1)  # until the client has had enough
+            self.close_connection = True
+            return
         self.wfile.write(content)
         self.sent.append(len(content))
 
@@ -66,12 +75,40 @@ class GitHandler(BaseHTTPRequestHandler):
         del format, args
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that do not trust the certificate, or that are killed, go away: that is the point."""
+
+
 @contextmanager
-def git_server(root: Path, *, password: str = "") -> Iterator[tuple[int, list[int]]]:
-    """Serve the repositories in a folder; gives the port, and how many bytes each answer had."""
+def git_server(
+    root: Path,
+    *,
+    password: str = "",
+    trouble: list[str] | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[tuple[int, list[int]]]:
+    """Serve the repositories in a folder; gives the port, and how many bytes each answer had.
+
+    Args:
+        root: The folder.
+        password: The password of the user `agent`; "" for none.
+        trouble: While it holds `cut` or `hang`, packs end, or stop, in their middle.
+        tls: With which certificate; None for plain HTTP.
+    """
     sent: list[int] = []
-    handler = type("Handler", (GitHandler,), {"root": root, "password": password, "sent": sent})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    values = {
+        "root": root,
+        "password": password,
+        "sent": sent,
+        "trouble": [] if trouble is None else trouble,
+    }
+    server = _Server(("127.0.0.1", 0), type("Handler", (GitHandler,), values))
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

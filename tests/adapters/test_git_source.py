@@ -109,12 +109,12 @@ def test_a_rewritten_branch_does_not_descend_from_what_it_was(upstream: Upstream
 
 @pytest.mark.parametrize(
     ("reference", "annotated"),
-    [("refs/tags/v1", False), ("refs/tags/v1", True), ("release/2026.1", False)],
-    ids=["tag", "annotated tag", "branch with a slash"],
+    [("refs/tags/v1", False), ("refs/tags/v1", True), ("v1", False), ("v1", True), ("release/2026.1", False)],
+    ids=["full tag", "full annotated tag", "tag", "annotated tag", "branch with a slash"],
 )
 def test_tags_and_branches_name_revisions(upstream: Upstream, reference: str, annotated: bool) -> None:
     commit = upstream.commit()
-    if reference.startswith("refs/tags/"):
+    if reference.endswith("v1"):
         upstream.git("tag", *(["-a", "-m", "one"] if annotated else []), "v1")
     else:
         upstream.git("branch", reference)
@@ -122,6 +122,43 @@ def test_tags_and_branches_name_revisions(upstream: Upstream, reference: str, an
     reader = source(upstream, reference=reference)
     assert reader.remote_commit() == commit
     assert reader.fetch().commit == commit
+
+
+def test_a_branch_goes_before_a_tag_of_its_name(upstream: Upstream) -> None:
+    upstream.commit()
+    upstream.git("tag", "v1")
+    commit = upstream.commit()
+    upstream.git("branch", "v1")
+    assert source(upstream, reference="v1").fetch().commit == commit
+
+
+def test_a_commit_is_named_by_its_id_and_needs_no_remote_once_it_is_here(upstream: Upstream) -> None:
+    wanted = upstream.commit("this one")
+    upstream.commit("and another")
+    with git_server(upstream.path.parent) as (port, sent):
+        url = f"http://127.0.0.1:{port}/upstream/.git"
+        reader = source(upstream, reference=wanted, url=url)
+        assert reader.remote_commit() == wanted
+        assert reader.fetch().subject == "this one"
+        with reader.tree(wanted) as tree:
+            assert tree.read("file") == b"1"
+        count = len(sent)
+        assert source(upstream, reference=wanted, url=url).fetch().commit == wanted
+        assert len(sent) == count
+        # Newer and older ones are told apart as those of branches are.
+        newer = source(upstream, reference=upstream.commit("a third"), url=url)
+        assert newer.descends(newer.fetch().commit, wanted)
+        assert not newer.descends(wanted, newer.fetch().commit)
+
+
+@pytest.mark.parametrize(
+    ("reference", "hint"), [("0" * 40, ""), ("abcdef0", "full id")], ids=["not there", "short"]
+)
+def test_a_commit_that_is_not_there_is_an_error(upstream: Upstream, reference: str, hint: str) -> None:
+    upstream.commit()
+    with pytest.raises(SourceError) as caught:
+        source(upstream, reference=reference).fetch()
+    assert hint in caught.value.hint
 
 
 @pytest.mark.parametrize(

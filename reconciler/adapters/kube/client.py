@@ -21,7 +21,7 @@ import urllib3
 
 from reconciler import __version__
 from reconciler.adapters.kube import exec_plugin
-from reconciler.adapters.kube.connection import Connection
+from reconciler.adapters.kube.connection import Connection, kubeconfig
 from reconciler.adapters.kube.freshness import Freshness
 from reconciler.adapters.kube.redact import redact
 from reconciler.errors import TargetRefused, TargetUnreachable, UsageError
@@ -338,15 +338,31 @@ class KubeClient:
         return self._credentials
 
     def _connected(self) -> urllib3.HTTPConnectionPool:
-        """Return the pool of connections; a new one where a certificate file has changed."""
-        files = (self.connection.ca_file, self.connection.cert_file, self.connection.key_file)
-        stamp = (1, *(_changed(name) for name in files if name))
+        """Return the pool of connections; a new one where kubeconfig or certificates have changed."""
         with self._lock:
-            if self._pool is None or stamp != self._stamp:
+            if self._stamp != self._stamped():
+                if self._pool is not None:
+                    self._read_again()
                 self.close()
+            if self._pool is None:
+                self._stamp = self._stamped()
                 self._pool = self._open()
-                self._stamp = stamp
             return self._pool
+
+    def _stamped(self) -> tuple[int, ...]:
+        connection = self.connection
+        files = (connection.origin[0], connection.ca_file, connection.cert_file, connection.key_file)
+        return (1, *(_changed(name) for name in files if name))
+
+    def _read_again(self) -> None:
+        """Take up a kubeconfig that was written anew, as k3s does when it rotates its certificates."""
+        path, context = self.connection.origin
+        if not path:
+            return
+        try:
+            self.connection = kubeconfig(path, context)
+        except UsageError:
+            return  # half written; what was read before goes on until it is whole
 
     def _open(self) -> urllib3.HTTPConnectionPool:
         url = urllib3.util.parse_url(self.connection.server)

@@ -38,6 +38,7 @@ class Connection:
         proxy: The URL of an HTTP proxy, or "".
         plugin: Where credentials come from a program: the kubeconfig and context that name it.
         place: What to call it in reports.
+        origin: The kubeconfig file that it is from, and the context asked for; "" for none.
     """
 
     server: str
@@ -55,6 +56,7 @@ class Connection:
     proxy: str = ""
     plugin: exec_plugin.Plugin | None = None
     place: str = ""
+    origin: tuple[str, str] = ("", "")
 
 
 def in_cluster(
@@ -136,6 +138,7 @@ def kubeconfig(path: str | Path, context: str = "") -> Connection:
         proxy=str(cluster.get("proxy-url") or ""),
         plugin=plugin,
         place=f"{file} context {wanted}",
+        origin=(str(file.absolute()), context),
     )
 
 

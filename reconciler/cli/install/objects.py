@@ -29,7 +29,7 @@ class Installation:
     Attributes:
         site: The site's name.
         repository: The repository's URL.
-        branch: The branch, or a full reference.
+        branch: A branch, a tag, a full reference or the full id of a commit.
         sink: Where events go; "" for nowhere.
         image: The agent's image.
         storage: The size of its volume.
