@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from contextlib import suppress
 from typing import Any, TextIO
 
 from reconciler.ports.clock import Clock
@@ -52,7 +53,8 @@ class Log:
         else:
             parts = [f"{key}={_quoted(value)}" for key, value in fields.items()]
             line = " ".join([moment, f"{level:<7}", message, *parts])
-        with self._lock:
+        # Nobody may listen any more, or the disk may be full: a sync goes on without its log.
+        with self._lock, suppress(OSError):
             self._stream.write(_CREDENTIALS.sub(r"\1***@", line) + "\n")
             self._stream.flush()
 

@@ -24,6 +24,8 @@ EXIT_FINE = 0
 EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+#: As of a process that SIGPIPE ends: not fine, since nobody knows what the rest would have said.
+EXIT_CUT_OFF = 141
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def run() -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = EXIT_FINE
+        code = EXIT_CUT_OFF
     sys.exit(code)
 
 

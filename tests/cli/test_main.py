@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from reconciler import __version__
-from reconciler.cli.main import COMMANDS, main
+from reconciler.cli.main import COMMANDS, EXIT_CUT_OFF, main
 
 HEAVY = {
     "celpy",
@@ -77,3 +77,16 @@ def test_help_imports_nothing_heavy() -> None:
     )
     loaded = set(eval(shown.stderr))  # noqa: S307 - the list that the line above printed
     assert not loaded & HEAVY
+
+
+def test_output_that_nobody_reads_to_its_end_is_not_fine() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reconciler", "export", "schemas"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(30) == EXIT_CUT_OFF
