@@ -80,13 +80,13 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_output_that_nobody_reads_to_its_end_is_not_fine() -> None:
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "reconciler", "export", "schemas"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    assert process.wait(30) == EXIT_CUT_OFF
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == EXIT_CUT_OFF
