@@ -336,4 +336,4 @@ def _token_view(row: TokenRow) -> dict[str, Any]:
 
 
 def _webhook_view(row: WebhookRow) -> dict[str, Any]:
-    return {"id": row.id, "url": row.url, "types": list(row.types), "sent": row.sent}
+    return {"id": row.id, "url": row.url, "types": list(row.types), "sent": row.sent, "trouble": row.trouble}

@@ -26,12 +26,14 @@ class Limits:
         content: Bytes of a batch when it is decompressed.
         retention: Seconds for which events are kept.
         requests: Batches that may be in work at a time.
+        patience: Seconds in which a batch must come.
     """
 
     body: int = 1024 * 1024
     content: int = 8 * 1024 * 1024
     retention: float = 90 * 86400.0
     requests: int = 256
+    patience: float = 30.0
 
 
 class Core:

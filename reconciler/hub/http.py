@@ -29,6 +29,7 @@ __all__ = [
 
 COOKIE = "wayside_token"
 _WORTH_COMPRESSING = 2048
+_LEAVES_BODY = {408, 413}
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -57,6 +58,9 @@ def problem_response(problem: Problem) -> Response:
     headers = {}
     if problem.retry_after:
         headers["Retry-After"] = str(problem.retry_after)
+    if problem.status in _LEAVES_BODY:
+        # The rest of the body is not wanted, and nobody should have to read it.
+        headers["Connection"] = "close"
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(body, problem.status, headers, media_type="application/problem+json")

@@ -21,7 +21,6 @@ from reconciler.model.event import Event
 __all__ = ["SITE_NAME", "take_batch"]
 
 SITE_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-_SLOWEST = 30.0
 _SMALL = 16 * 1024
 
 
@@ -45,7 +44,7 @@ async def take_batch(request: Request, core: Core) -> Response:
         raise Problem(503, "the hub takes as much as it can", code="busy", retry_after=5)
     core.busy += 1
     try:
-        body = await asyncio.wait_for(read_body(request, core.limits.body), _SLOWEST)
+        body = await asyncio.wait_for(read_body(request, core.limits.body), core.limits.patience)
         core.metrics.add("wayside_hub_received_bytes_total", len(body))
         received = core.clock()
         encoding = request.headers.get("content-encoding", "").lower()
@@ -61,7 +60,7 @@ async def take_batch(request: Request, core: Core) -> Response:
         answer = await asyncio.wrap_future(future)
     except TimeoutError:
         core.metrics.add("wayside_hub_batches_total", label='result="slow"')
-        raise Problem(408, f"expected a body within {_SLOWEST:.0f} s", code="slow") from None
+        raise Problem(408, f"expected a body within {core.limits.patience:g} s", code="slow") from None
     except BatchError as err:
         core.metrics.add("wayside_hub_batches_total", label='result="refused"')
         raise Problem(err.status, err.message, code=err.code, hint=err.hint) from err

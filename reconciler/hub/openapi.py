@@ -23,13 +23,14 @@ def _object(**properties: Any) -> dict[str, Any]:
     return {"type": "object", "properties": properties}
 
 
-def _page(item: str) -> dict[str, Any]:
+def _page(item: str, **more: Any) -> dict[str, Any]:
     return {
         "type": "object",
         "required": ["items", "next"],
         "properties": {
             "items": {"type": "array", "items": {"$ref": f"#/components/schemas/{item}"}},
             "next": {"type": ["string", "null"], "description": "The cursor of the next page."},
+            **more,
         },
     }
 
@@ -47,6 +48,13 @@ _SUMMARY: dict[str, Any] = {
     "applied": _TEXT,
     "attempted": _TEXT,
     "behind": {"type": ["integer", "null"], "description": "How many newer revisions there are."},
+}
+_WEBHOOK: dict[str, Any] = {
+    "id": _TEXT,
+    "url": _TEXT,
+    "types": {"type": "array", "items": _TEXT},
+    "sent": {**_COUNT, "description": "The number of the last event that was looked at."},
+    "trouble": {**_TEXT, "description": "Why the last message was not taken, or nothing."},
 }
 _FINDINGS = {"type": "array", "items": {"type": "object"}}
 _SCHEMAS: dict[str, Any] = {
@@ -155,18 +163,14 @@ _SCHEMAS: dict[str, Any] = {
         ),
         "required": ["kind", "subject"],
     },
-    "Webhook": _object(id=_TEXT, url=_TEXT, types={"type": "array", "items": _TEXT}, sent=_COUNT),
-    "NewWebhook": _object(
-        id=_TEXT, url=_TEXT, types={"type": "array", "items": _TEXT}, sent=_COUNT, secret=_TEXT
-    ),
+    "Webhook": _object(**_WEBHOOK),
+    "NewWebhook": _object(**_WEBHOOK, secret=_TEXT),
     "WebhookRequest": {
         **_object(url=_TEXT, types={"type": "array", "items": _TEXT}),
         "required": ["url"],
     },
-    **{
-        f"{name}Page": _page(name)
-        for name in ("SiteSummary", "StoredEvent", "RevisionSummary", "Token", "Webhook")
-    },
+    "SiteSummaryPage": _page("SiteSummary", asOf=_TIME),
+    **{f"{name}Page": _page(name) for name in ("StoredEvent", "RevisionSummary", "Token", "Webhook")},
 }
 
 _PARAMETERS: dict[str, dict[str, Any]] = {

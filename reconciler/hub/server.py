@@ -13,6 +13,7 @@ import uvicorn
 
 from reconciler.errors import UsageError
 from reconciler.hub.app import create_app
+from reconciler.hub.connections import ImpatientProtocol, most_connections
 from reconciler.hub.core import Core, Limits
 from reconciler.hub.tokens import mint
 from reconciler.ports.hub_store import HubStore
@@ -83,12 +84,11 @@ def serve(store: HubStore, serving: Serving, limits: Limits) -> None:
         server_header=False,
         date_header=True,
         lifespan="on",
-        http="httptools",
-        limit_concurrency=4000,
+        http=ImpatientProtocol,
+        limit_concurrency=most_connections(),
         backlog=4096,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=5,
-        h11_max_incomplete_event_size=64 * 1024,
     )
     if serving.certificate:
         for file in (serving.certificate, serving.key):

@@ -16,6 +16,7 @@ __all__ = ["Guard", "mint"]
 _TOKEN = re.compile(r"wst_([0-9a-f]{12})_([0-9A-Za-z_-]{43})")
 #: Seconds for which a token that was taken back by another process may still count.
 _PATIENCE = 30.0
+_MOST_UNKNOWN = 100_000
 
 
 def mint(*, kind: str, subject: str, role: str, now: float, days: float = 0.0) -> tuple[str, TokenRow]:
@@ -55,12 +56,14 @@ class Guard:
     def __init__(self, store: HubStore) -> None:
         self._store = store
         self._known: Mapping[str, TokenRow] = {}
+        self._unknown: set[str] = set()
         self._looked = 0.0
         self.reload()
 
     def reload(self) -> None:
         """Read all tokens anew."""
         self._known = {row.id: row for row in self._store.tokens()}
+        self._unknown.clear()
         self._looked = time.monotonic()
 
     def recognise(self, token: str) -> TokenRow | None:
@@ -73,11 +76,13 @@ class Guard:
             # A token may have been taken back by `wayside hub token` beside this process ...
             self.reload()
             row = self._known.get(parts[1])
-        if row is None:
-            # ... or made by it.
+        if row is None and parts[1] not in self._unknown:
+            # ... or made by it. Whoever guesses costs one look at the database for each guess, and no more.
             row = self._store.token(parts[1])
             if row is not None:
                 self._known = {**self._known, row.id: row}
+            elif len(self._unknown) < _MOST_UNKNOWN:
+                self._unknown.add(parts[1])
         if row is None or not hmac.compare_digest(row.digest, _digest(parts[2])):
             return None
         if row.expires and row.expires < time.time():

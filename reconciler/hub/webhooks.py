@@ -70,24 +70,26 @@ async def _send_some(core: Core, pool: urllib3.PoolManager, row: WebhookRow) -> 
             limit=_AT_ONCE,
             newest_first=False,
         )
-        sent, fine = row.sent, True
+        sent, trouble = row.sent, ""
         for stored in events:
             body = json.dumps(stored.event.to_cloudevent(), separators=(",", ":")).encode()
-            fine = await asyncio.to_thread(_post, pool, row, body)
-            core.metrics.add("wayside_hub_webhooks_total", label=f'result="{"taken" if fine else "failed"}"')
-            if not fine:
+            trouble = await asyncio.to_thread(_post, pool, row, body)
+            result = "failed" if trouble else "taken"
+            core.metrics.add("wayside_hub_webhooks_total", label=f'result="{result}"')
+            if trouble:
                 break
             sent = stored.number
-        if fine and len(events) < _AT_ONCE:
+        if not trouble and len(events) < _AT_ONCE:
             sent = max(sent, newest)
-        if sent != row.sent:
-            await asyncio.to_thread(core.store.save_webhook, replace(row, sent=sent))
+        if (sent, trouble) != (row.sent, row.trouble):
+            await asyncio.to_thread(core.store.save_webhook, replace(row, sent=sent, trouble=trouble))
     except StateError:
         return False
-    return fine
+    return not trouble
 
 
-def _post(pool: urllib3.PoolManager, row: WebhookRow, body: bytes) -> bool:
+def _post(pool: urllib3.PoolManager, row: WebhookRow, body: bytes) -> str:
+    """Send one message, and return what went wrong, or ""."""
     headers = {
         "Content-Type": "application/cloudevents+json; charset=UTF-8",
         "Wayside-Signature": sign(row.secret, body),
@@ -102,8 +104,8 @@ def _post(pool: urllib3.PoolManager, row: WebhookRow, body: bytes) -> bool:
             redirect=False,
             preload_content=False,
         )
-    except HTTPError:
-        return False
+    except HTTPError as err:
+        return f"no answer: {type(getattr(err, 'reason', None) or err).__name__}"
     answer.drain_conn() if int(answer.headers.get("Content-Length") or 0) < 65536 else answer.close()
     answer.release_conn()
-    return 200 <= answer.status < 300
+    return "" if 200 <= answer.status < 300 else f"it answered {answer.status}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,8 +18,13 @@ from reconciler.ports.hub_store import HubStore, RevisionRow, Write
 
 __all__ = ["Busy", "Fleet", "Writer"]
 
+_log = logging.getLogger(__name__)
 _MOST_WAITING_BYTES = 64 * 1024 * 1024
 _MOST_IN_ONE = 200
+#: Seconds by which a clock may be off that still counts as right.
+_RIGHT_CLOCK = 300.0
+#: Seconds for which a site may have been offline with its clock still believed.
+_LONGEST_OFFLINE = 90 * 86400.0
 
 
 class Busy(Exception):
@@ -134,6 +140,14 @@ class Writer:
             for job in jobs:
                 job.done.set_exception(err)
             return
+        except Exception:  # noqa: BLE001 - one batch that nobody foresaw must not end the thread that writes
+            if len(jobs) > 1:
+                for job in jobs:
+                    self._store_all([job])
+                return
+            _log.exception("a batch of %s cannot be stored", jobs[0].site)
+            jobs[0].done.set_exception(StateError("this batch cannot be stored", code="internal"))
+            return
         for job, answer in zip(jobs, answers, strict=True):
             job.done.set_result(answer)
 
@@ -173,7 +187,7 @@ class Writer:
                 unsaved.update({(job.site, epoch, event.sequence): event for event in answer.new})
             epochs[job.site] = known
             writes.append(Write(answer.record, epoch, known.get(epoch, 0), answer.new, job.received))
-            self._note_revisions(answer.new, job.received, revisions)
+            self._note_revisions(job, answer.new, revisions)
         newest = self._store.write(writes, revisions.values())
         self._fleet.records.update(records)
         self._fleet.epochs.update(epochs)
@@ -192,7 +206,7 @@ class Writer:
         stored = self._store.at(job.site, [event.time for event in doubtful])
         return find_twins(doubtful, [*stored, *(event for event in unsaved if event.site == job.site)])
 
-    def _note_revisions(self, events: Sequence[Event], now: float, new: dict[str, RevisionRow]) -> None:
+    def _note_revisions(self, job: _Job, events: Sequence[Event], new: dict[str, RevisionRow]) -> None:
         for event in events:
             commit = event.data.get("commit")
             if not isinstance(commit, str) or not 7 <= len(commit) <= 64 or not commit.isalnum():
@@ -200,10 +214,22 @@ class Writer:
             subject = event.data.get("subject")
             text = subject[:200] if isinstance(subject, str) else ""
             row = new.get(commit) or self._fleet.revisions.get(commit)
-            moment = parse_time(event.time)
-            # A site that was offline tells late, so its own clock counts, unless it is ahead.
-            seen = min(now, moment.timestamp() if moment else now)
+            seen = _happened(event, job)
             if row is None:
                 new[commit] = RevisionRow(commit, text, seen)
             elif (text and not row.subject) or seen < row.first_seen:
                 new[commit] = RevisionRow(commit, row.subject or text, min(seen, row.first_seen))
+
+
+def _happened(event: Event, job: _Job) -> float:
+    """Return when an event happened, in seconds since 1970.
+
+    A site that was offline tells late, so its own clock counts; but one wrong clock must not put a revision
+    before all others, for the whole fleet. So it counts where it was right when the batch was sent, and only
+    within reason.
+    """
+    if job.skew is None or abs(job.skew) > _RIGHT_CLOCK:
+        return job.received
+    moment = parse_time(event.time)
+    told = moment.timestamp() if moment else job.received
+    return told if job.received - _LONGEST_OFFLINE < told < job.received else job.received

@@ -60,6 +60,7 @@ class WebhookRow:
         secret: Signs what is sent (HMAC-SHA-256).
         types: Types of events that are sent; empty for all.
         sent: The number of the last event that was looked at.
+        trouble: Why the last message was not taken, or "".
     """
 
     id: str
@@ -67,6 +68,7 @@ class WebhookRow:
     secret: str
     types: tuple[str, ...] = ()
     sent: int = 0
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)

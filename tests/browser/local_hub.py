@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reconciler.adapters.hub_store import open_store
 from reconciler.hub.app import create_app
-from reconciler.hub.core import Core
+from reconciler.hub.connections import ImpatientProtocol
+from reconciler.hub.core import Core, Limits
 from reconciler.hub.server import HubServer
 from reconciler.hub.tokens import mint
 
@@ -50,13 +51,14 @@ class LocalHub:
         folder: Where its database is.
         clock: What time it is.
         port: Where to listen, or 0.
+        limits: How much it takes and keeps.
     """
 
-    def __init__(self, folder: Path, clock: Moment, *, port: int = 0) -> None:
+    def __init__(self, folder: Path, clock: Moment, *, port: int = 0, limits: Limits | None = None) -> None:
         self.clock = clock
         self._folder = folder
         self._store = open_store(f"sqlite:{folder / 'hub.db'}")
-        self.core = Core(self._store, clock=clock)
+        self.core = Core(self._store, clock=clock, limits=limits)
         self.admin = self._mint("operator", "admin", "write")
         self.reader = self._mint("operator", "ann", "read")
         config = uvicorn.Config(
@@ -65,6 +67,7 @@ class LocalHub:
             log_level="error",
             access_log=False,
             lifespan="on",
+            http=ImpatientProtocol,
             timeout_graceful_shutdown=2,
         )
         config.load()

@@ -34,6 +34,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE webhooks (id TEXT PRIMARY KEY, url TEXT NOT NULL, secret TEXT NOT NULL,"
         " types TEXT NOT NULL, sent BIGINT NOT NULL)",
     ),
+    ("ALTER TABLE webhooks ADD COLUMN trouble TEXT NOT NULL DEFAULT ''",),
 )
 
 _EVENT = "number, site, epoch, sequence, type, time, received, data"
@@ -231,20 +232,27 @@ class SqlHubStore(abc.ABC):
     def webhooks(self) -> Sequence[WebhookRow]:
         """Return all webhooks."""
         with self._transaction(write=False) as cursor:
-            cursor.execute("SELECT id, url, secret, types, sent FROM webhooks ORDER BY id")
+            cursor.execute("SELECT id, url, secret, types, sent, trouble FROM webhooks ORDER BY id")
             return [
-                WebhookRow(id_, url, secret, tuple(types.split()), sent)
-                for id_, url, secret, types, sent in cursor.fetchall()
+                WebhookRow(id_, url, secret, tuple(types.split()), sent, trouble)
+                for id_, url, secret, types, sent, trouble in cursor.fetchall()
             ]
 
     def save_webhook(self, webhook: WebhookRow) -> None:
         """Store a webhook, or its progress."""
         with self._transaction(write=True) as cursor:
             cursor.execute(
-                "INSERT INTO webhooks (id, url, secret, types, sent) VALUES (?, ?, ?, ?, ?)"
+                "INSERT INTO webhooks (id, url, secret, types, sent, trouble) VALUES (?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET url = excluded.url, secret = excluded.secret,"
-                " types = excluded.types, sent = excluded.sent",
-                (webhook.id, webhook.url, webhook.secret, " ".join(webhook.types), webhook.sent),
+                " types = excluded.types, sent = excluded.sent, trouble = excluded.trouble",
+                (
+                    webhook.id,
+                    webhook.url,
+                    webhook.secret,
+                    " ".join(webhook.types),
+                    webhook.sent,
+                    webhook.trouble,
+                ),
             )
 
     def delete_webhook(self, id: str) -> bool:  # noqa: A002 - the field's word
