@@ -1,7 +1,7 @@
 """Kinds and the resources that serve them: what API discovery says, without a cluster.
 
 The table is what discovery of Kubernetes 1.36 lists; custom kinds come from their definitions. A kind that
-neither knows gets the plural that `kubectl` would guess.
+neither knows gets the plural that its kind has in English.
 """
 
 from __future__ import annotations
@@ -200,12 +200,12 @@ def _strategy(conversion: Any) -> str:
 
 
 def _guess_plural(kind: str) -> str:
-    """Guess as `meta.UnsafeGuessKindToResource` of k8s.io/apimachinery does."""
+    """Guess the plural as generators of definitions make it: gateways, policies, boxes, meshes."""
     singular = kind.lower()
     if singular.endswith("endpoints"):
         return singular
-    if singular.endswith("s"):
+    if singular.endswith(("s", "x", "z", "ch", "sh")):
         return singular + "es"
-    if singular.endswith("y"):
+    if singular.endswith("y") and singular[-2:-1] not in ("", *"aeiou"):
         return singular[:-1] + "ies"
     return singular + "s"

@@ -347,3 +347,27 @@ class TestARunawayExpression:
         review = AdmissionPolicy.parse(policy(every)).review(object=config_map())
         assert not review.allowed
         assert "cost limit exceeded" in review.denials[0].message
+
+
+class TestAKindThatNobodyDefined:
+    @pytest.mark.parametrize(
+        ("kind", "plural"),
+        [
+            ("Gateway", "gateways"),
+            ("Proxy", "proxies"),
+            ("Certificate", "certificates"),
+            ("Mesh", "meshes"),
+            ("Box", "boxes"),
+            ("Prometheus", "prometheuses"),
+        ],
+    )
+    def test_is_met_by_the_plural_that_its_definition_would_have(self, kind: str, plural: str) -> None:
+        rule = {
+            "apiGroups": ["acme.dev"],
+            "apiVersions": ["*"],
+            "operations": ["CREATE"],
+            "resources": [plural],
+        }
+        parsed = AdmissionPolicy.parse(policy("false", matchConstraints={"resourceRules": [rule]}))
+        made = {"apiVersion": "acme.dev/v1", "kind": kind, "metadata": {"name": "a", "namespace": "shop"}}
+        assert not parsed.review(object=made).allowed
