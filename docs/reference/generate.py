@@ -9,9 +9,12 @@ import os
 import re
 from pathlib import Path
 
+from reconciler.agent.vitals import AGENT_METRICS
 from reconciler.cli.main import COMMANDS
 from reconciler.events import event_schema, file_name
+from reconciler.hub.metrics import HUB_METRICS
 from reconciler.model.event import EventType
+from reconciler.model.metric import MetricFamily
 
 _NOTE = "<!-- Made from the code by docs/reference/generate.py; change that. -->\n"
 _ROOT = Path(__file__).resolve().parents[2]
@@ -95,9 +98,47 @@ def _meaning(type_: EventType) -> str:
     return _cell(str(event_schema(type_)["description"]))
 
 
+def metrics() -> str:
+    """Return the page of all figures that agent and hub tell Prometheus."""
+    parts = [
+        _NOTE,
+        "# Metrics\n",
+        "In the text format of Prometheus. A counter begins at 0 with the process, and shows once it has "
+        "counted something.\n",
+    ]
+    for title, intro, declared in (
+        (
+            "The agent",
+            "`wayside agent --listen :8080` answers `GET /metrics`; [the agent](../agent.md) says more.",
+            AGENT_METRICS,
+        ),
+        (
+            "The hub",
+            "`GET /metrics` wants a token that may read; [the hub](../hub.md) says more.",
+            HUB_METRICS,
+        ),
+    ):
+        rows = [
+            f"| `{metric.name}` | {metric.kind} | {_cell(metric.words)} | {_labels(metric)} |"
+            for metric in declared.values()
+        ]
+        table = ["| metric | type | meaning | labels |", "|---|---|---|---|", *rows, ""]
+        parts += [f"## {title}\n\n{intro}\n", *table]
+    return "\n".join(parts)
+
+
+def _labels(metric: MetricFamily) -> str:
+    return "; ".join(f"`{name}`: {_cell(words)}" for name, words in metric.labels.items())
+
+
 def pages() -> dict[str, str]:
     """Return every page by its file name."""
-    return {"commands.md": commands(), "schemas.md": schemas(), "events.md": events()}
+    return {
+        "commands.md": commands(),
+        "schemas.md": schemas(),
+        "events.md": events(),
+        "metrics.md": metrics(),
+    }
 
 
 if __name__ == "__main__":

@@ -7,23 +7,52 @@ from collections.abc import Callable, Iterable, Mapping
 
 from reconciler import __version__
 from reconciler.agent.status import SiteStatus
+from reconciler.model.metric import MetricFamily, families
 
-__all__ = ["Vitals"]
+__all__ = ["AGENT_METRICS", "Vitals"]
 
 _STATES = ("Ready", "Progressing", "Degraded", "RolledBack", "Held", "Suspended", "OutOfSync", "Unknown")
-_HELP = {
-    "wayside_syncs_total": ("counter", "Looks at the repository, by how they ended."),
-    "wayside_sync_seconds_sum": ("counter", "Time that looks at the repository took."),
-    "wayside_sync_seconds_count": ("counter", "How many looks that were."),
-    "wayside_events_total": ("counter", "What the agent reported, by type."),
-    "wayside_api_requests_total": ("counter", "Requests to the cluster, by method and HTTP status."),
-    "wayside_unexpected_failures_total": ("counter", "Faults that the agent has no name for."),
-    "wayside_site_state": ("gauge", "1 for the state that the site is in."),
-    "wayside_fault": ("gauge", "1 for what does not work for the time being."),
-    "wayside_outbox_events": ("gauge", "Events that wait to be delivered."),
-    "wayside_last_applied_timestamp_seconds": ("gauge", "When a revision was applied last."),
-    "wayside_build_info": ("gauge", "The agent's version."),
-}
+#: Every figure of the agent.
+AGENT_METRICS = families(
+    MetricFamily(
+        "wayside_syncs_total",
+        "counter",
+        "Looks at the repository, by how they ended.",
+        {"result": "`fine`, `refused`, `failed` or `unreachable`"},
+    ),
+    MetricFamily("wayside_sync_seconds_sum", "counter", "Time that looks at the repository took.", {}),
+    MetricFamily("wayside_sync_seconds_count", "counter", "How many looks that were.", {}),
+    MetricFamily(
+        "wayside_events_total",
+        "counter",
+        "What the agent reported, by type.",
+        {"type": "the event's type, as in [events](events.md)"},
+    ),
+    MetricFamily(
+        "wayside_api_requests_total",
+        "counter",
+        "Requests to the cluster, by method and HTTP status.",
+        {"method": "the HTTP method, or `WATCH`", "status": "the HTTP status, or 0 where no answer came"},
+    ),
+    MetricFamily(
+        "wayside_unexpected_failures_total", "counter", "Faults that the agent has no name for.", {}
+    ),
+    MetricFamily(
+        "wayside_site_state",
+        "gauge",
+        "1 for the state that the site is in.",
+        {"state": ", ".join(f"`{state}`" for state in _STATES)},
+    ),
+    MetricFamily(
+        "wayside_fault",
+        "gauge",
+        "1 for what does not work for the time being.",
+        {"name": "`source`, `target` or `drift`"},
+    ),
+    MetricFamily("wayside_outbox_events", "gauge", "Events that wait to be delivered.", {}),
+    MetricFamily("wayside_last_applied_timestamp_seconds", "gauge", "When a revision was applied last.", {}),
+    MetricFamily("wayside_build_info", "gauge", "The agent's version.", {"version": "of Wayside"}),
+)
 
 
 class Vitals:
@@ -52,7 +81,13 @@ class Vitals:
         return self._monotonic() < self._deadline
 
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
-        """Count something."""
+        """Count something.
+
+        Raises:
+            KeyError: It is not declared in `AGENT_METRICS`.
+            ValueError: It is declared with other labels.
+        """
+        AGENT_METRICS[name].check(labels)
         with self._lock:
             key = (name, tuple(sorted(labels.items())))
             self._counts[key] = self._counts.get(key, 0.0) + amount
@@ -81,13 +116,14 @@ class Vitals:
             rows["wayside_fault"] = [({"name": name}, 1) for name in status.faults]
         if applied_at is not None:
             rows["wayside_last_applied_timestamp_seconds"] = [({}, applied_at)]
-        return "".join(_family(name, rows[name]) for name in _HELP if rows.get(name))
+        return "".join(_family(name, rows[name]) for name in AGENT_METRICS if rows.get(name))
 
 
 def _family(name: str, rows: Iterable[tuple[Mapping[str, str], float]]) -> str:
-    kind, words = _HELP[name]
-    lines = [f"# HELP {name} {words}", f"# TYPE {name} {kind}"]
+    family = AGENT_METRICS[name]
+    lines = family.header()
     for labels, value in sorted(rows, key=lambda row: sorted(row[0].items())):
+        family.check(labels)
         inside = ",".join(f'{key}="{_escaped(text)}"' for key, text in sorted(labels.items()))
         lines.append(f"{name}{{{inside}}} {value:.15g}" if inside else f"{name} {value:.15g}")
     return "\n".join(lines) + "\n"

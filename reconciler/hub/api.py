@@ -269,13 +269,11 @@ class Api:
         self._may(request, "read")
         fleet = views.fleet_view(self._core.fleet, self._core.clock())
         gauges = [
-            ("wayside_hub_sites", "Sites by state.", f'state="{state}"', float(count))
+            ("wayside_hub_sites", f'state="{state}"', float(count))
             for state, count in fleet["states"].items()
         ]
-        gauges.append(
-            ("wayside_hub_waiting_bytes", "Bytes of batches that wait.", "", float(self._core.writer.waiting))
-        )
-        gauges.append(("wayside_hub_listeners", "Pages that listen.", "", float(self._core.stream.count)))
+        gauges.append(("wayside_hub_waiting_bytes", "", float(self._core.writer.waiting)))
+        gauges.append(("wayside_hub_listeners", "", float(self._core.stream.count)))
         return PlainTextResponse(
             self._core.metrics.text(gauges), media_type="text/plain; version=0.0.4; charset=utf-8"
         )

@@ -5,17 +5,43 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
-__all__ = ["Metrics"]
+from reconciler.model.metric import MetricFamily, families
+
+__all__ = ["HUB_METRICS", "Metrics"]
 
 _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_HELP = {
-    "wayside_hub_batches_total": "Batches of events by what became of them.",
-    "wayside_hub_events_total": "Events that were stored.",
-    "wayside_hub_repeated_events_total": "Events that were stored already.",
-    "wayside_hub_received_bytes_total": "Bytes of batches as they came, compressed.",
-    "wayside_hub_failed_prunes_total": "Times that old events could not be removed.",
-    "wayside_hub_webhooks_total": "Messages to webhooks by what became of them.",
-}
+#: Every figure of the hub.
+HUB_METRICS = families(
+    MetricFamily(
+        "wayside_hub_batches_total",
+        "counter",
+        "Batches of events by what became of them.",
+        {"result": "`stored`, `gap`, `conflict`, `refused`, `busy`, `slow` or `failed`"},
+    ),
+    MetricFamily("wayside_hub_events_total", "counter", "Events that were stored.", {}),
+    MetricFamily("wayside_hub_repeated_events_total", "counter", "Events that were stored already.", {}),
+    MetricFamily(
+        "wayside_hub_received_bytes_total", "counter", "Bytes of batches as they came, compressed.", {}
+    ),
+    MetricFamily(
+        "wayside_hub_failed_prunes_total", "counter", "Times that old events could not be removed.", {}
+    ),
+    MetricFamily(
+        "wayside_hub_webhooks_total",
+        "counter",
+        "Messages to webhooks by what became of them.",
+        {"result": "`taken` or `failed`"},
+    ),
+    MetricFamily("wayside_hub_sites", "gauge", "Sites by state.", {"state": "the state of a site"}),
+    MetricFamily("wayside_hub_waiting_bytes", "gauge", "Bytes of batches that wait.", {}),
+    MetricFamily("wayside_hub_listeners", "gauge", "Pages that listen.", {}),
+    MetricFamily(
+        "wayside_hub_ingest_seconds",
+        "histogram",
+        "How long batches took, from the first byte to the answer.",
+        {},
+    ),
+)
 
 
 class Metrics:
@@ -29,6 +55,7 @@ class Metrics:
 
     def add(self, name: str, amount: float = 1, *, label: str = "") -> None:
         """Count something; `label` is a label in Prometheus' syntax, such as `result="stored"`."""
+        _family(name, label)
         with self._lock:
             self._counts[name, label] = self._counts.get((name, label), 0.0) + amount
 
@@ -39,25 +66,21 @@ class Metrics:
             self._seconds[slot] = self._seconds.get(slot, 0) + 1
             self._sum += seconds
 
-    def text(self, gauges: Iterable[tuple[str, str, str, float]]) -> str:
-        """Return everything; gauges are (name, help, label, value)."""
+    def text(self, gauges: Iterable[tuple[str, str, float]]) -> str:
+        """Return everything; gauges are (name, label, value)."""
         lines: list[str] = []
         with self._lock:
             counts = sorted(self._counts.items())
             seconds, total = dict(self._seconds), self._sum
         said = set()
-        for (name, label), value in counts:
+        for name, label, value in (*((*key, value) for key, value in counts), *gauges):
+            family = _family(name, label)
             if name not in said:
-                lines += [f"# HELP {name} {_HELP[name]}", f"# TYPE {name} counter"]
-                said.add(name)
-            lines.append(f"{name}{f'{{{label}}}' if label else ''} {value:g}")
-        for name, help_, label, value in gauges:
-            if name not in said:
-                lines += [f"# HELP {name} {help_}", f"# TYPE {name} gauge"]
+                lines += family.header()
                 said.add(name)
             lines.append(f"{name}{f'{{{label}}}' if label else ''} {value:g}")
         name = "wayside_hub_ingest_seconds"
-        lines += [f"# HELP {name} How long batches took.", f"# TYPE {name} histogram"]
+        lines += HUB_METRICS[name].header()
         below = 0
         for bound in (*_BOUNDS, float("inf")):
             below += seconds.get(bound, 0)
@@ -65,3 +88,15 @@ class Metrics:
             lines.append(f'{name}_bucket{{le="{shown}"}} {below}')
         lines += [f"{name}_sum {total:g}", f"{name}_count {below}"]
         return "\n".join(lines) + "\n"
+
+
+def _family(name: str, label: str) -> MetricFamily:
+    """Return what is declared of a figure.
+
+    Raises:
+        KeyError: Nothing is, so that it would not be documented.
+        ValueError: It is declared with other labels.
+    """
+    family = HUB_METRICS[name]
+    family.check([label.partition("=")[0]] if label else [])
+    return family

@@ -19,6 +19,7 @@ __all__ = [
     "format_float",
     "format_go_float",
     "format_json_float",
+    "needs_escapes",
     "plain_allowed",
     "scalar_text",
     "to_yaml",
@@ -238,7 +239,7 @@ def _choose(text: str) -> str:
         return _double(text)
     if _plain_allowed(text):
         return text
-    if _is_special(text):
+    if needs_escapes(text):
         return _double(text)
     return "'" + text.replace("'", "''") + "'"
 
@@ -269,7 +270,7 @@ def _plain_allowed(text: str) -> bool:
         return False
     if " #" in text or "\t#" in text or "\u2028" in text or "\u2029" in text:
         return False
-    return not _is_special(text)
+    return not needs_escapes(text)
 
 
 def _double(text: str) -> str:
@@ -287,7 +288,7 @@ def _to_escape() -> re.Pattern[str]:
     return re.compile(f'[^{_PRINTABLE}]|["\\\\\u2028\u2029]')
 
 
-def _is_special(text: str) -> bool:
+def needs_escapes(text: str) -> bool:
     """Tell whether a text has characters that are written as escapes only."""
     if text.isascii() and text.replace("\n", "").isprintable():
         return False
@@ -342,7 +343,7 @@ def _fold(text: str, shown: str, column: int, indent: int) -> str:
 
 
 def _block_allowed(text: str) -> bool:
-    return text[-1] != " " and " \n" not in text and not _is_special(text)
+    return text[-1] != " " and " \n" not in text and not needs_escapes(text)
 
 
 def _block(text: str, indent: int) -> str:

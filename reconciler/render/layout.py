@@ -15,13 +15,13 @@ import yaml
 from yaml._yaml import CParser
 
 from reconciler.errors import RenderError
+from reconciler.render.emitter import needs_escapes
 from reconciler.render.fieldspec import MISSING
 from reconciler.render.scalars import is_null, resolve, text_of
 
 __all__ = ["Node", "read_node", "write_node"]
 
 _MAX_SIMPLE_KEY = 128
-_SPECIAL = re.compile("[^\\n\\x20-\\x7e\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd]")
 _IN_FLOW = frozenset(",[]{}?:")
 
 
@@ -168,7 +168,7 @@ def _scalar(node: Node | None, value: Any, *, flow: bool, indent: int) -> str:
     else:
         style = node.style
         tag = "str" if style else _type(node.value)
-    if _SPECIAL.search(text):
+    if needs_escapes(text):
         raise _refuse("a special character")
     if style == "|" or (not style and "\n" in text):
         return _block(text, indent, flow=flow)
