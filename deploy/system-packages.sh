@@ -27,7 +27,6 @@ if [ "${2:-}" = --test ]; then
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 \
         || missing="$missing postgresql"
     ls /usr/sbin/sshd >/dev/null 2>&1 || command -v sshd >/dev/null 2>&1 || missing="$missing openssh-server"
-    ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || missing="$missing faketime"
     command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 \
         || command -v google-chrome >/dev/null 2>&1 || missing="$missing chromium fonts-dejavu-core"
     command -v npm >/dev/null 2>&1 || missing="$missing npm"

@@ -57,8 +57,12 @@ _LINK_INTERVAL = 3600.0
 _LEAST_PAUSE = 0.2
 
 
-def run_agent(settings: AgentSettings) -> int:
+def run_agent(settings: AgentSettings, *, clock: Clock | None = None) -> int:
     """Run one site's agent until it is told to stop, or for one sync.
+
+    Args:
+        settings: How it is started.
+        clock: The time; None for the machine's.
 
     Returns:
         0 when all is well, 1 when the revision is refused or could not be applied, 2 when the repository,
@@ -68,7 +72,7 @@ def run_agent(settings: AgentSettings) -> int:
         UsageError: The settings cannot be used, or another agent runs on the same state.
         StateError: The state folder cannot be used.
     """
-    clock = SystemClock()
+    clock = clock or SystemClock()
     log = Log(sys.stderr, clock=clock, as_json=settings.json_logs, site=settings.site)
     with ExitStack() as stack:
         held = stack.enter_context(lock.hold(settings.state))

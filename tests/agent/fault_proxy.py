@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
 import logging
+import socket
+import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import urllib3
@@ -28,6 +32,7 @@ class FaultProxy:
             (answers end in their middle), `conflict` (writes answer 409), `contest`
             (writes answer 409, their dry-runs do not), `garbage`.
         seen: Requests since the last reset, by method and whether they were watches.
+        tls: What it shows to new connections, and asks of them; None for plain HTTP.
     """
 
     def __init__(self, upstream: urllib3.HTTPConnectionPool) -> None:
@@ -35,20 +40,32 @@ class FaultProxy:
         self.port = 0
         self.fault = ""
         self.seen: Counter[str] = Counter()
+        self.tls: ssl.SSLContext | None = None
         self.closing = threading.Event()
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
 
-    def kubeconfig(self, path: Path) -> Path:
-        """Write a kubeconfig that leads through the proxy; it needs no credentials."""
+    def kubeconfig(
+        self, path: Path, *, authority: str = "", user: Mapping[str, str] = MappingProxyType({})
+    ) -> Path:
+        """Write a kubeconfig that leads through the proxy; without TLS it needs no credentials.
+
+        Args:
+            path: Where.
+            authority: Who signs what the proxy shows, in PEM.
+            user: The user's entry.
+        """
+        cluster = {"server": self.url}
+        if authority:
+            cluster["certificate-authority-data"] = base64.b64encode(authority.encode()).decode()
         config = {
             "current-context": "p",
             "contexts": [{"name": "p", "context": {"cluster": "p", "user": "p"}}],
-            "clusters": [{"name": "p", "cluster": {"server": self.url}}],
-            "users": [{"name": "p", "user": {}}],
+            "clusters": [{"name": "p", "cluster": cluster}],
+            "users": [{"name": "p", "user": dict(user)}],
         }
         path.write_text(yaml.safe_dump(config))
         return path
@@ -158,6 +175,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    proxy: FaultProxy
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Return a connection, which shakes hands in its own thread."""
+        connection, address = super().get_request()
+        if self.proxy.tls is not None:
+            connection = self.proxy.tls.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, address
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Clients are killed and connections cut: that is the point."""
@@ -174,6 +201,7 @@ def fault_proxy(kubeconfig: Path) -> Iterator[FaultProxy]:
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     proxy = FaultProxy(upstream)
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": proxy}))
+    server.proxy = proxy
     proxy.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

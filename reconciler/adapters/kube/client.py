@@ -264,14 +264,14 @@ class KubeClient:
                 code="unauthorized",
                 hint="renew the token or certificate; it may have expired",
             )
-        if status in (429, 502, 503, 504) or (status == 500 and (read or _STORAGE.search(message))):
-            raise TargetUnreachable(f"{self._place} cannot answer: {message}", code="target-busy")
         if status == 500 and _WEBHOOK in message:
             raise TargetUnreachable(
                 f"an admission webhook of {self._place} does not answer: {message}",
                 code="webhook-away",
                 hint="repair or remove the webhook; until then, what it must see cannot be applied",
             )
+        if status in (429, 502, 503, 504) or (status == 500 and (read or _STORAGE.search(message))):
+            raise TargetUnreachable(f"{self._place} cannot answer: {message}", code="target-busy")
         if status == 409 and _is_owned(told):
             raise TargetRefused(
                 message,
