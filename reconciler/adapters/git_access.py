@@ -2,14 +2,51 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["GitAccess"]
+__all__ = ["CONFIG", "ENVIRONMENT", "GitAccess", "complaint", "redact"]
 
+#: Never ask a person, never run a program that a URL names, never leave a process behind.
+CONFIG = (
+    "protocol.ext.allow=never",
+    "core.hooksPath=/dev/null",
+    "credential.interactive=never",
+    "gc.autoDetach=false",
+    "maintenance.autoDetach=false",
+    "http.lowSpeedLimit=1",
+    "http.lowSpeedTime=30",
+)
+ENVIRONMENT = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "",
+    "SSH_ASKPASS": "",
+    "GIT_OPTIONAL_LOCKS": "0",
+}
+_UNREAD = "Could not read from remote repository"
+_CREDENTIALS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/@\s'\"]*@")
 _SSH = ("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15")
+
+
+def redact(text: str) -> str:
+    """Return the text without the credentials of URLs in it."""
+    return _CREDENTIALS.sub(r"\g<scheme>***@", text)
+
+
+def complaint(stderr: str) -> str:
+    """Return git's own words: the lines that say what is wrong, or the last one."""
+    text = stderr.strip()
+    if text.startswith("stderr: '"):
+        text = text.removeprefix("stderr: '").removesuffix("'")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    spoken = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))]
+    if (place := next((n for n, line in enumerate(lines) if _UNREAD in line), 0)) > 0:
+        # What ssh said last is why; git only says that there was nothing to read.
+        spoken = [lines[place - 1], *(line for line in spoken if line != lines[place - 1])]
+    return "; ".join((spoken or lines[-1:])[:3])[:500]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import git
 from git.exc import GitCommandError, GitCommandNotFound
 
-from reconciler.adapters.git_access import GitAccess
+from reconciler.adapters.git_access import CONFIG, ENVIRONMENT, GitAccess, complaint, redact
 from reconciler.adapters.git_needs import MOST_LEVELS, first_level, next_level
 from reconciler.adapters.git_signature import Signers
 from reconciler.errors import SourceError
@@ -40,31 +40,7 @@ _PARTIAL = (
     (f"remote.{_REMOTE}.promisor", "true"),
     (f"remote.{_REMOTE}.partialCloneFilter", "blob:none"),
 )
-_CREDENTIALS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/@\s'\"]*@")
-_UNREAD = "Could not read from remote repository"
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
-
-#: Never ask a person, never run a program that a URL names, never leave a process behind.
-_CONFIG = (
-    "protocol.ext.allow=never",
-    "core.hooksPath=/dev/null",
-    "credential.interactive=never",
-    "gc.autoDetach=false",
-    "maintenance.autoDetach=false",
-    "http.lowSpeedLimit=1",
-    "http.lowSpeedTime=30",
-)
-_ENVIRONMENT = {
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_ASKPASS": "",
-    "SSH_ASKPASS": "",
-    "GIT_OPTIONAL_LOCKS": "0",
-}
-
-
-def redact(text: str) -> str:
-    """Return the text without the credentials of URLs in it."""
-    return _CREDENTIALS.sub(r"\g<scheme>***@", text)
 
 
 class GitSource:
@@ -111,7 +87,7 @@ class GitSource:
         self._wanted = ""
         self._clone = clone
         self._timeout = timeout
-        self._environment = {**_ENVIRONMENT, **(environment or {})}
+        self._environment = {**ENVIRONMENT, **(environment or {})}
         self._access = GitAccess(credentials, trust)
 
     def remote_commit(self) -> str:
@@ -380,7 +356,7 @@ class GitSource:
         words: list[str] = ["git"]
         # The URL is never written to the clone's configuration: it may hold a password.
         remote = f"remote.{_REMOTE}.url={self._url}"
-        for setting in (*_CONFIG, remote, *self._access.settings(), *settings):
+        for setting in (*CONFIG, remote, *self._access.settings(), *settings):
             words += ["-c", setting]
         if directory is not None:
             words.append(f"--git-dir={directory}")
@@ -405,7 +381,7 @@ class GitSource:
     def _failure(self, command: str, arguments: Sequence[str], err: GitCommandError) -> SourceError:
         remote = self._url in arguments or _REMOTE in arguments
         where = f" of {redact(self._url)}" if remote else ""
-        text = redact(_complaint(str(err.stderr or "")))
+        text = redact(complaint(str(err.stderr or "")))
         if "Timeout: the command" in str(err.stderr):
             return SourceError(
                 f"git {command}{where} took longer than {self._timeout:g} s", code="git-timeout"
@@ -413,16 +389,3 @@ class GitSource:
         if text:
             return SourceError(f"git {command}{where} failed: {text}", code="git-failed")
         return SourceError(f"git {command}{where} failed with status {err.status}", code="git-failed")
-
-
-def _complaint(stderr: str) -> str:
-    """Return git's own words: the lines that say what is wrong, or the last one."""
-    text = stderr.strip()
-    if text.startswith("stderr: '"):
-        text = text.removeprefix("stderr: '").removesuffix("'")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    spoken = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))]
-    if (place := next((n for n, line in enumerate(lines) if _UNREAD in line), 0)) > 0:
-        # What ssh said last is why; git only says that there was nothing to read.
-        spoken = [lines[place - 1], *(line for line in spoken if line != lines[place - 1])]
-    return "; ".join((spoken or lines[-1:])[:3])[:500]

@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sink",
         default="",
         metavar="SINK",
-        help="where events go: file:PATH or https://HUB (default: nowhere)",
+        help="where events go: https://HUB, file:PATH, git (the branch status/<site> of the fleet's"
+        " repository) or git:URL[#status/NAME] (default: nowhere)",
     )
     parser.add_argument("--sink-token-file", default="", metavar="FILE", help="bearer token for the hub")
     parser.add_argument(

@@ -11,6 +11,7 @@ from reconciler.agent.backoff import Backoff
 from reconciler.agent.batching import METERED, UNMETERED, BatchRules
 from reconciler.agent.description import Description
 from reconciler.agent.logs import Log
+from reconciler.agent.settings import AgentSettings
 from reconciler.agent.wakeup import Signal, wait
 from reconciler.errors import StateError, UsageError
 from reconciler.model.event import EventType
@@ -25,25 +26,45 @@ _LONGEST_RETRY_AFTER = 3600.0
 _PATIENCE_AT_THE_END = 1.0
 
 
-def open_sink(text: str, *, token_file: str = "", ca_file: str = "") -> Sink | None:
-    """Return the sink that `file:PATH` or `https://...` names, or None for "".
+def open_sink(settings: AgentSettings, clock: Clock) -> Sink | None:
+    """Return the sink that an agent was started with, or None.
+
+    `file:PATH`, `https://HUB`, or `git` for the branch `status/<site>` of the fleet's repository; `git:URL`
+    is that of another one, and `#status/NAME` behind it another branch.
 
     Raises:
         UsageError: It is something else.
     """
+    text = settings.sink
     if not text:
         return None
     if text.startswith("file:"):
         from reconciler.adapters.file_sink import FileSink
 
         return FileSink(Path(text.removeprefix("file:")))
+    kind, _, rest = text.partition(":")
+    if kind.partition("#")[0] == "git":
+        from reconciler.adapters.git_sink import PREFIX, GitSink
+
+        url, _, branch = (rest if kind == "git" else text.removeprefix("git")).partition("#")
+        return GitSink(
+            url or settings.repository,
+            branch=branch or f"{PREFIX}{settings.site}",
+            site=settings.site,
+            folder=settings.state / "status.git",
+            reads=settings.branch,
+            now=clock.now,
+            credentials=settings.credentials,
+            trust=settings.trust,
+            timeout=settings.git_timeout,
+        )
     local = text.startswith(("http://127.0.0.1", "http://localhost", "http://[::1]"))
     if text.startswith("https://") or local:
         from reconciler.adapters.hub_sink import HubSink
 
-        return HubSink(text, token_file=token_file, ca_file=ca_file)
+        return HubSink(text, token_file=settings.sink_token_file, ca_file=settings.sink_ca_file)
     raise UsageError(
-        f"expected file:PATH or https://HOST for --sink, found {text.partition(':')[0]!r}",
+        f"expected https://HOST, git, git:URL or file:PATH for --sink, found {kind!r}",
         code="bad-sink",
         hint="plain HTTP is for a hub on this machine only",
     )

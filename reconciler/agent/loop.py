@@ -111,9 +111,7 @@ class Agent:
         self._ring = Ring()
         self._urgent = Signal()
         self._backoff = Backoff(first=_FIRST_RETRY, most=_LAST_RETRY, rng=rng)
-        self._sink = open_sink(
-            settings.sink, token_file=settings.sink_token_file, ca_file=settings.sink_ca_file
-        )
+        self._sink = open_sink(settings, clock)
         self._store: StateStore | None = None
         self._lively_due = 0.0
         self._interval = settings.interval or _DEFAULT_INTERVAL

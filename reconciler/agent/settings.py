@@ -23,7 +23,8 @@ class AgentSettings:
         site: The site's name.
         state: The folder of the state file and the clone; nobody else uses it.
         target: Where resources go; None leaves it to `site.yaml`.
-        sink: Where events go: `file:PATH` or `https://...`; "" keeps them in the outbox.
+        sink: Where events go: `https://...`, `file:PATH`, `git` or `git:URL#BRANCH`; "" keeps them in the
+            outbox.
         once: Whether to stop after one sync.
         interval: Seconds between two looks at the repository; None leaves it to `site.yaml`.
         drift_interval: Seconds between two full looks for drift; None for 300, and 3600 where all is watched.

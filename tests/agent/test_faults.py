@@ -321,3 +321,24 @@ def test_a_torn_line_in_the_sink_is_cut_off_and_sent_again(rig: Rig) -> None:
         file.write(b'[{"specversion":"1.0","id"')
     assert rig.once() == 0
     assert_contiguous(rig.events())
+
+
+def test_an_agent_keeps_its_status_in_a_branch_of_the_fleets_repository(rig: Rig) -> None:
+    rig.repository.commit([config_map("a", "1")])
+    main = rig.repository.git("rev-parse", "main")
+    assert rig.once("--sink", "git") == 0, rig.told()[-2000:]
+    text = rig.repository.git("show", f"status/{rig.site}:status.json")
+    status = json.loads(text)["record"]
+    assert (status["applied"], status["attempt"]) == (main, "applied")
+    lines = rig.repository.git("show", f"status/{rig.site}:events.ndjson").split("\n")
+    assert_contiguous([json.loads(line) for line in lines])
+    assert rig.repository.git("rev-parse", "main") == main
+    assert rig.status().pending == 0
+
+
+def test_a_sink_that_is_the_branch_that_is_read_is_refused_in_words(rig: Rig) -> None:
+    rig.repository.commit([config_map("a", "1")])
+    assert rig.once("--sink", "git#main") == 2
+    assert "which the site reads from" in rig.told()
+    assert rig.once("--sink", "git#release") == 2
+    assert "expected a branch below status/" in rig.told()

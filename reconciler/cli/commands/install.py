@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--repo", required=True, metavar="URL", help="the fleet's repository as the site reaches it"
     )
     parser.add_argument("--branch", default="main", metavar="NAME", help="branch (default: main)")
-    parser.add_argument("--sink", default="", metavar="URL", help="the hub (default: none)")
+    parser.add_argument("--sink", default="", metavar="SINK", help="the hub's URL, or git (default: none)")
     parser.add_argument("--image", default="", metavar="REF", help="the agent's image, best by its digest")
     parser.add_argument(
         "--rights",
