@@ -1,7 +1,7 @@
 """A sink that is a branch of a git repository: `status/<site>`, one commit without history.
 
-Made for fleets that have a repository and no hub. The branch has two files: `status.json`, how the site is, and
-`events.ndjson`, its latest events, one CloudEvent a line. Each push replaces the commit, and only where
+Made for fleets that have a repository and no hub. The branch has two files: `status.json`, how the site is,
+and `events.ndjson`, its latest events, one CloudEvent a line. Each push replaces the commit, and only where
 the branch still is what was read; it never touches a branch that this sink did not make.
 """
 

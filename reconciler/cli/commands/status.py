@@ -1,4 +1,4 @@
-"""`wayside status`: how sites are, from an agent's own state, or from the cluster that it reports in."""
+"""`wayside status`: how sites are, from an agent's own state, the cluster that it reports in, or the hub."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import dataclasses
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from reconciler.cli.style import Style
+from reconciler.cli.style import Style, columns
 from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,18 +39,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE[#CONTEXT]",
         help="a cluster whose agents are asked about; repeatable",
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="how to write it")
+    parser.add_argument("--hub", default="", metavar="URL", help="a hub that is asked about its sites")
+    parser.add_argument(
+        "--token-file",
+        default="",
+        metavar="FILE",
+        help="an operator's token for the hub (default: what WAYSIDE_HUB_TOKEN says)",
+    )
+    parser.add_argument("--ca-file", default="", metavar="FILE", help="certificates that vouch for the hub")
+    parser.add_argument(
+        "-l",
+        "--selector",
+        default="",
+        metavar="LABELS",
+        help="only sites with these labels, as kubectl takes them: region=r3,ring!=canary (with --hub)",
+    )
+    parser.add_argument(
+        "-o", "--format", choices=("text", "json"), default="text", help="how to write it (default: text)"
+    )
+    parser.add_argument("sites", nargs="*", metavar="SITE", help="all that the hub knows of these sites")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the status. The exit code is 1 where a site is degraded, rolled back or held."""
+    """Print the status. The exit code is 1 where a site is degraded, rolled back, held, or offline."""
+    if options.hub:
+        if options.state or options.kubeconfig:
+            raise UsageError("expected either --hub or --state and --kubeconfig, found both", code="usage")
+        return _of_hub(options)
+    if options.selector or options.sites or options.token_file or options.ca_file:
+        raise UsageError(
+            "expected --hub with names of sites, --selector, --token-file or --ca-file, found none",
+            code="usage",
+        )
     from reconciler.agent.status import read_status, status_of_object
 
     if not options.state and not options.kubeconfig:
         raise UsageError(
-            "expected where to look, found neither --state nor --kubeconfig",
+            "expected where to look, found neither --hub, --state nor --kubeconfig",
             code="usage",
-            hint="on the site: wayside status --state DIR; at its cluster: wayside status --kubeconfig FILE",
+            hint="on the site: wayside status --state DIR; at its cluster: wayside status --kubeconfig FILE;"
+            " of the fleet: wayside status --hub URL",
         )
     found = [read_status(Path(state)) for state in options.state]
     if options.kubeconfig:
@@ -68,6 +97,55 @@ def run(options: argparse.Namespace) -> int:
         for status in found:
             print("\n".join(_lines(status, style)))
     return 1 if any(status.state in _BAD for status in found) else 0
+
+
+def _of_hub(options: argparse.Namespace) -> int:
+    """Print what a hub knows."""
+    from reconciler.adapters.hub_api import HubApi
+    from reconciler.cli.hub_status import BAD, details, table
+
+    if options.sites and options.selector:
+        raise UsageError("expected either names of sites or --selector, found both", code="usage")
+    hub = HubApi(options.hub, token=_token(options.token_file), ca_file=options.ca_file)
+    found: Sequence[Mapping[str, Any]]
+    if options.sites:
+        found = [hub.site(name) for name in options.sites]
+    else:
+        found = list(hub.sites(selector=options.selector))
+    if options.format == "json":
+        json.dump(found, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        style = Style.for_stream(sys.stdout, os.environ)
+        if options.sites:
+            lines = [line for site in found for line in details(site, style)]
+        else:
+            width = columns(os.environ) if sys.stdout.isatty() or "COLUMNS" in os.environ else 1 << 20
+            lines = table(found, style, width=width)
+        print("\n".join(lines))
+    return 1 if any(site["state"] in BAD for site in found) else 0
+
+
+def _token(path: str) -> str:
+    """Return an operator's token.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if path:
+        try:
+            return Path(path).read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as err:
+            why = err.strerror if isinstance(err, OSError) else "it is no token"
+            raise UsageError(f"the token file {path} cannot be read: {why}", code="bad-token-file") from err
+    token = os.environ.get("WAYSIDE_HUB_TOKEN", "").strip()
+    if not token:
+        raise UsageError(
+            "expected an operator's token for the hub, found none",
+            code="token-missing",
+            hint="name its file with --token-file, or set WAYSIDE_HUB_TOKEN",
+        )
+    return token
 
 
 def _lines(status: SiteStatus, style: Style) -> list[str]:
