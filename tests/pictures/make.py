@@ -10,16 +10,20 @@ import tempfile
 from pathlib import Path
 
 from tests.browser import pictures
-from tests.pictures.terminal import draw
+from tests.pictures.terminal import DARK, LIGHT, draw
 
-__all__ = ["check_picture", "main"]
+__all__ = ["check_pictures", "main"]
 
 _IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 _SECONDS = re.compile(r"in \d+\.\d+ s")
 
 
-def check_picture() -> str:
-    """Return the picture of a check that refuses a change: the till is put on the kiosk, a 32-bit board."""
+def check_pictures() -> dict[str, str]:
+    """Return pictures of a check that refuses a change: the till is put on the kiosk, a 32-bit board.
+
+    Returns:
+        The picture in dark and in light colours, by file name.
+    """
     with tempfile.TemporaryDirectory() as folder:
         fleet = Path(folder) / "fleet"
         _wayside("init", str(fleet), cwd=Path(folder))
@@ -31,7 +35,11 @@ def check_picture() -> str:
         )
         shown = _wayside("check", cwd=fleet)
     # How long it took differs from run to run; the picture must not.
-    return draw(f"$ wayside check\n{_SECONDS.sub('in 0.15 s', shown)}", title="wayside check", columns=80)
+    text = f"$ wayside check\n{_SECONDS.sub('in 0.15 s', shown)}"
+    return {
+        name: draw(text, title="wayside check", columns=80, theme=theme)
+        for name, theme in (("check.svg", DARK), ("check-light.svg", LIGHT))
+    }
 
 
 def _wayside(*arguments: str, cwd: Path) -> str:
@@ -50,7 +58,8 @@ def _wayside(*arguments: str, cwd: Path) -> str:
 def main() -> None:
     """Write every picture."""
     _IMAGES.mkdir(parents=True, exist_ok=True)
-    (_IMAGES / "check.svg").write_text(check_picture(), encoding="utf-8")
+    for name, picture in check_pictures().items():
+        (_IMAGES / name).write_text(picture, encoding="utf-8")
     pictures.main(_IMAGES)
 
 
