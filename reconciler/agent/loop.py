@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 import random
-import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from types import FrameType
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, Any
 
 from reconciler import __version__
@@ -24,6 +22,7 @@ from reconciler.agent.premises import Premises
 from reconciler.agent.records import Records
 from reconciler.agent.revision import SiteRevision
 from reconciler.agent.settings import AgentSettings
+from reconciler.agent.signals import answering, keep_on
 from reconciler.agent.sync import Ending, Syncer
 from reconciler.agent.vitals import Vitals
 from reconciler.agent.wakeup import Signal, wait
@@ -43,8 +42,6 @@ __all__ = ["Agent", "run_agent"]
 
 _DEFAULT_INTERVAL = 60.0
 _FIRST_RETRY, _LAST_RETRY = 5.0, 600.0
-#: Seconds that a sync has to come to a stop by itself; then it is broken off, which is safe at any point.
-_GRACE = 1.0
 #: Seconds between two full looks for drift: where nothing is watched, and where everything is.
 _DRIFT_INTERVAL, _WATCHED_INTERVAL = 300.0, 3600.0
 #: Seconds between a change in a workload's state and the look at it.
@@ -150,33 +147,9 @@ class Agent:
             self._store.close()
             self._store = None
 
-    @contextmanager
-    def signals(self) -> Iterator[None]:
+    def signals(self) -> AbstractContextManager[None]:
         """Answer SIGTERM and SIGINT by stopping soon, and SIGHUP by a sync now."""
-
-        def stop(_signal: int, _frame: FrameType | None) -> None:
-            self._stop.set()
-            signal.setitimer(signal.ITIMER_REAL, _GRACE)
-
-        def break_off(_signal: int, _frame: FrameType | None) -> None:
-            raise Cancelled
-
-        def sync_now(_signal: int, _frame: FrameType | None) -> None:
-            self._urgent.set()
-
-        handlers: dict[signal.Signals, Callable[[int, FrameType | None], None]] = {
-            signal.SIGTERM: stop,
-            signal.SIGINT: stop,
-            signal.SIGHUP: sync_now,
-            signal.SIGALRM: break_off,
-        }
-        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-        try:
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        return answering(stop=self._stop, sync=self._urgent)
 
     def sync_once(self) -> int:
         """Do one sync, report it, and return the exit code."""
@@ -221,8 +194,7 @@ class Agent:
             else:
                 self._log.info("stopped")
             finally:
-                # What follows is bounded by itself.
-                signal.setitimer(signal.ITIMER_REAL, 0)
+                keep_on()
         return 0
 
     def _listen(self) -> Endpoint:
@@ -326,10 +298,10 @@ class Agent:
                     self._known = ""
                 return max(self._backoff.failed(), min(self._interval, _FIRST_RETRY))
 
-    def _guarded(self, step: Callable[[], Ending]) -> Ending:
+    def _guarded(self, step: Callable[[], Ending | None]) -> Ending:
         """Carry out one step; whatever goes wrong in it, the agent goes on."""
         try:
-            return step()
+            return step() or Ending.FINE
         except StateCorrupted as err:
             self._log.failure("the state is damaged and begun anew", reason=err.message)
             self._close_store()
@@ -485,10 +457,9 @@ class Agent:
         before = self._premises.is_suspended
         wanted = False
 
-        def look() -> Ending:
+        def look() -> None:
             nonlocal wanted
             wanted = self._premises.attend()
-            return Ending.FINE
 
         self._guarded(look)
         # What was left alone for a while may have been bent meanwhile.

@@ -123,6 +123,39 @@ class Yard:
         wrong += [line for line in rig.told().splitlines() if " warning " in line or " error " in line]
         return "\n".join(wrong)
 
+    def failure(self) -> str:
+        """Have a rollout fail at a site of its own, and return what its agent says of it."""
+        folder = self.folder / secrets.token_hex(4)
+        folder.mkdir()
+        rig = Rig(folder, site=f"site-{secrets.token_hex(4)}")
+        target = f"kubeconfig:{self.account}"
+        rig.repository.commit(site_objects("1"))
+        assert rig.once(target=target) == 0, rig.told()
+        broken = site_objects("1")
+        broken[1]["spec"]["replicas"] = 1
+        rig.repository.commit(broken, site={"sync": {"timeout": 10}})
+        agent = rig.start("--interval", "3600", target=target)
+        pods = f"/api/v1/namespaces/{_SPACE}/pods"
+        try:
+            eventually(lambda: bool(self.cluster.request("GET", pods)["items"]), what="a pod")
+            (pod,) = self.cluster.request("GET", pods)["items"]
+            waiting = {"reason": "CrashLoopBackOff", "message": "back-off"}
+            container = {"name": "web", "image": "r.example/a:1", "imageID": "", "restartCount": 3}
+            status = {"containerStatuses": [{**container, "ready": False, "state": {"waiting": waiting}}]}
+            self.cluster.request(
+                "PATCH",
+                f"{pods}/{pod['metadata']['name']}/status",
+                {"status": status},
+                content_type="application/merge-patch+json",
+            )
+            eventually(lambda: rig.status().state == "RolledBack", within=40, what="the way back")
+            return rig.status().message
+        finally:
+            stop(agent)
+            rig.repository.commit([], site={"sync": {"decommission": True}})
+            assert rig.once(target=target) == 0, rig.told()
+            eventually(lambda: not self.cluster.request("GET", pods)["items"], what="the end of the pod")
+
 
 @pytest.fixture(scope="module")
 def yard(module_api_server: MakeApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
@@ -140,12 +173,27 @@ def test_each_rule_is_needed(yard: Yard) -> None:
         whole = next(t for t in yard.objects if (t["metadata"]["name"], t["kind"]) == (name, kind))
         rule = whole["rules"][index]
         if rule["resources"] == ["pods", "events"]:
-            continue  # shown where a failure is looked into
+            continue  # shown below, where a failure is looked into
         yard.apply([yard.without(name, kind, index)])
         try:
             assert yard.exercise() != "", f"nothing misses {rule} of {kind} {name}"
         finally:
             yard.apply([whole])
+
+
+def test_the_right_to_list_pods_and_events_is_what_says_why_a_workload_fails(yard: Yard) -> None:
+    assert "CrashLoopBackOff" in yard.failure()
+    for name, kind, index in yard.rules:
+        whole = next(t for t in yard.objects if (t["metadata"]["name"], t["kind"]) == (name, kind))
+        if whole["rules"][index]["resources"] == ["pods", "events"]:
+            break
+    else:
+        pytest.fail("there is no such rule")
+    yard.apply([yard.without(name, kind, index)])
+    try:
+        assert "CrashLoopBackOff" not in yard.failure()
+    finally:
+        yard.apply([whole])
 
 
 def test_own_rules_name_no_verb_on_everything() -> None:
