@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["origin_lines"]
 
 _WIDTH = 60
-_SECRET_FIELDS = ("data", "stringData")
+#: Fields of a Secret that hold nothing secret; a mistyped `stringData` is none of them.
+_OPEN_FIELDS = frozenset({"apiVersion", "kind", "metadata", "type", "immutable"})
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def origin_lines(resources: ResourceSet) -> Iterator[str]:
@@ -50,7 +52,7 @@ def _leaves(node: Any, path: FieldPath) -> Iterator[tuple[FieldPath, Any]]:
 
 
 def _shown(resource: Resource, field: FieldPath, value: Any) -> str:
-    if resource.id.kind == "Secret" and field[0] in _SECRET_FIELDS and len(field) > 1:
+    if resource.id.kind == "Secret" and (field[0] not in _OPEN_FIELDS or _LAST_APPLIED in field):
         return "(not shown)"
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."

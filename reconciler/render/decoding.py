@@ -60,6 +60,13 @@ def shown(value: Any) -> str:
     )
 
 
+def found(value: Any, at: Path) -> str:
+    """Return a value as an error message shows it; of a generator of Secrets only its kind."""
+    if "secretGenerator" in at and isinstance(value, str | int | float):
+        return "a string" if isinstance(value, str) else f"a value of the type {type(value).__name__}"
+    return shown(value)
+
+
 def string(value: Any, at: Path) -> str:
     """Return a string; null is ""."""
     if value is None:
@@ -67,7 +74,7 @@ def string(value: Any, at: Path) -> str:
     if isinstance(value, str):
         return value
     hint = "put the value in quotes" if isinstance(value, bool | int | float) else ""
-    raise FieldError(f"expected a string, found {shown(value)}", field=at, hint=hint)
+    raise FieldError(f"expected a string, found {found(value, at)}", field=at, hint=hint)
 
 
 def text(value: Any, at: Path) -> str:
@@ -83,7 +90,7 @@ def boolean(value: Any, at: Path) -> bool:
         return False
     if isinstance(value, bool):
         return value
-    raise FieldError(f"expected true or false, found {shown(value)}", field=at)
+    raise FieldError(f"expected true or false, found {found(value, at)}", field=at)
 
 
 def integer(value: Any, at: Path) -> int:
@@ -94,7 +101,7 @@ def integer(value: Any, at: Path) -> int:
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return int(value)
-    raise FieldError(f"expected a whole number, found {shown(value)}", field=at)
+    raise FieldError(f"expected a whole number, found {found(value, at)}", field=at)
 
 
 def list_of(decode: Decoder) -> Decoder:
@@ -105,7 +112,7 @@ def list_of(decode: Decoder) -> Decoder:
             return ()
         if not isinstance(value, list):
             raise FieldError(
-                f"expected a list, found {shown(value)}", field=at, hint="write each entry after a dash"
+                f"expected a list, found {found(value, at)}", field=at, hint="write each entry after a dash"
             )
         return tuple(decode(child, (*at, index)) for index, child in enumerate(value))
 
@@ -117,7 +124,7 @@ def string_map(value: Any, at: Path) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise FieldError(f"expected a map of strings, found {shown(value)}", field=at)
+        raise FieldError(f"expected a map of strings, found {found(value, at)}", field=at)
     return {name: string(child, (*at, name)) for name, child in value.items()}
 
 
@@ -147,7 +154,7 @@ class Fields:
         if value is None:
             return {}
         if not isinstance(value, dict):
-            raise FieldError(f"expected {self._what} as a map, found {shown(value)}", field=at)
+            raise FieldError(f"expected {self._what} as a map, found {found(value, at)}", field=at)
         result = {}
         for key, child in value.items():
             name = key if key in self._fields else self._folded.get(key.lower())

@@ -141,7 +141,7 @@ def _typed(old: Any, text: str) -> Any:
     )
     if not fits:
         raise _error(
-            f"expected {_type_name(old)} as in the target, found {text[:60]!r}",
+            f"expected {_type_name(old)} as in the target, found {_type_name(new)}",
             hint="put the target's old value in quotes if it is to be a string",
         )
     return new
@@ -154,6 +154,8 @@ def _type_name(value: Any) -> str:
         return "a timestamp"
     if isinstance(value, bool):
         return "a boolean"
+    if isinstance(value, str):
+        return "a string"
     return "an integer" if isinstance(value, int) else "a number"
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from reconciler.model.finding import Finding
 from reconciler.model.location import Location
+from reconciler.report.masking import MASK, LineReader, masked_line
 
-__all__ = ["Excerpt", "LineReader", "excerpt"]
-
-#: Returns the text of a line (counted from 1) of a file, or None where it cannot be shown.
-LineReader = Callable[[str, int], str | None]
+__all__ = ["Excerpt", "LineReader", "excerpt", "shown_excerpt"]
 
 _FLOW_END = re.compile(r"[,\]}]| #")
 
@@ -31,8 +29,24 @@ class Excerpt:
     end: int
 
 
+def shown_excerpt(finding: Finding, read_line: LineReader) -> Excerpt | None:
+    """Return what a report shows of a finding's line: no value of a Secret. None where there is no line."""
+    at = finding.location
+    found = excerpt(at, read_line)
+    if found is None:
+        return None
+    text = masked_line(found.text, at, read_line, rule=finding.rule)
+    if text == found.text:
+        return found
+    start = min(found.start, len(text) - len(MASK))
+    return Excerpt(text, start, len(text))
+
+
 def excerpt(at: Location, read_line: LineReader) -> Excerpt | None:
-    """Return the line of a place with the extent of the value there, or None where it cannot be shown."""
+    """Return the line of a place with the extent of the value there, or None where there is none.
+
+    It is for columns, not for eyes: `shown_excerpt` leaves secrets out.
+    """
     source = read_line(at.path, at.line)
     if source is None or not source.strip():
         return None

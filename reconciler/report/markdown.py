@@ -12,7 +12,7 @@ from reconciler.model.fieldpath import format_field_path
 from reconciler.model.finding import Finding, Severity
 from reconciler.model.rulehelp import RuleHelp
 from reconciler.report.document import CheckReport
-from reconciler.report.excerpt import LineReader, excerpt
+from reconciler.report.excerpt import LineReader, shown_excerpt
 from reconciler.report.words import download_words, plural, site_list, verdict_words
 
 __all__ = ["MARK", "code", "escape", "fold", "to_markdown", "within"]
@@ -117,7 +117,7 @@ def _block(finding: Finding, read_line: LineReader, rules: Mapping[str, RuleHelp
 
 def _body(finding: Finding, read_line: LineReader, rules: Mapping[str, RuleHelp]) -> Iterator[str]:
     yield code(str(finding.location))
-    shown = excerpt(finding.location, read_line)
+    shown = shown_excerpt(finding, read_line)
     if shown is not None:
         fence = "`" * max(3, max((len(run) for run in re.findall("`+", shown.text)), default=0) + 1)
         caret = " " * shown.start + "^" * max(1, shown.end - shown.start)

@@ -11,7 +11,7 @@ from reconciler.model.fieldpath import format_field_path
 from reconciler.model.finding import Finding, NotChecked, Severity
 from reconciler.model.rulehelp import RuleHelp
 from reconciler.report.document import CheckReport, WaiverUse
-from reconciler.report.excerpt import Excerpt, LineReader, excerpt
+from reconciler.report.excerpt import Excerpt, LineReader, shown_excerpt
 from reconciler.report.ink import Ink
 from reconciler.report.words import download_words, plural, site_list, verdict_words
 
@@ -80,7 +80,7 @@ def finding_lines(finding: Finding, read_line: LineReader, style: TextStyle) -> 
     yield from (ink.strong(line) for line in rest)
     pad = " " * len(str(finding.location.line))
     yield f"{pad}{ink.frame('-->')} {finding.location}"
-    shown = excerpt(finding.location, read_line)
+    shown = shown_excerpt(finding, read_line)
     if shown is not None:
         yield f"{pad} {ink.frame('|')}"
         yield from _frame(shown, finding.location.line, style)
