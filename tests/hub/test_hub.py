@@ -273,14 +273,30 @@ def test_webhooks_get_signed_news_also_after_a_failure(
     made = hub.request("PUT", "/v1/webhooks/chat", body={"url": url, "types": [EventType.SYNC_APPLIED.value]})
     assert made.status == 201
     secret = made.json()["secret"]
+    assert hub.get("/v1/webhooks")["items"][0]["trouble"] == ""
     assert hub.report(hub.token(site="a"), [event(1), applied(2), event(3)]).status == 200
     deadline = time.monotonic() + 20
     while not taken and time.monotonic() < deadline:
         time.sleep(0.1)
     ((signature, body),) = taken
+    # It was refused once, which is forgotten now that it was taken.
+    while hub.get("/v1/webhooks")["items"][0]["trouble"] and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert hub.get("/v1/webhooks")["items"][0]["trouble"] == ""
     assert json.loads(body)["id"] == "e1-2"
     assert signature == "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     assert secret.encode() not in hub.request("GET", "/v1/webhooks").data
+
+
+def test_a_webhook_that_takes_nothing_says_why(new_hub: Callable[..., Hub]) -> None:
+    hub = new_hub()
+    assert hub.request("PUT", "/v1/webhooks/gone", body={"url": "http://127.0.0.1:9/"}).status == 201
+    assert hub.report(hub.token(site="a"), [event(1)]).status == 200
+    deadline = time.monotonic() + 20
+    while not hub.get("/v1/webhooks")["items"][0]["trouble"] and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert hub.get("/v1/webhooks")["items"][0]["trouble"].startswith("no answer: ")
+    assert 'wayside_hub_webhooks_total{result="failed"}' in hub.request("GET", "/metrics").data.decode()
 
 
 def test_a_backup_is_a_database_of_its_own(tmp_path: Path, new_hub: Callable[..., Hub]) -> None:

@@ -26,20 +26,21 @@ export class Cells {
 
   // Sites are pairs of state and site. Where there are few of them in all, each has room for its name.
   draw(found, inAll = found.length) {
+    const named = inAll <= FEW;
     keep(this.node, this.known, found, ([, site]) => site.name, ([, site]) => {
       const link = el("a", { href: siteAddress(site.name), tabindex: "-1" });
       link.dataset.site = site.name;
-      link.append(el("span", { "aria-hidden": "true" }, site.name));
       const node = document.createElement("li");
       node.append(link);
       return { node, link, state: "" };
     }, (held, [state, site]) => {
+      if (named !== Boolean(held.link.firstChild)) held.link.replaceChildren(...(named ? [el("span", { "aria-hidden": "true" }, site.name)] : []));
       if (held.state === state) return;
       held.state = state;
       held.link.className = `m-${state}`;
       held.link.setAttribute("aria-label", `${site.name}: ${state}`);
     });
-    this.node.classList.toggle("named", inAll <= FEW);
+    this.node.classList.toggle("named", named);
     this.node.classList.toggle("dense", inAll > MANY);
     if (!this.stopped?.isConnected) this.stop(this.node.querySelector("a"), true);
   }

@@ -202,7 +202,7 @@ export function fleetPage(fleet, query) {
       if (named === held.named) return;
       held.named = named;
       held.names.replaceChildren(...cause.sites.slice(0, MOST_NAMES).map((site) => siteLink(site.name)),
-        ...(cause.sites.length > MOST_NAMES ? [el("span", { class: "faint" }, `and ${number(cause.sites.length - MOST_NAMES)} more`)] : []));
+        ...(cause.sites.length > MOST_NAMES ? [el("a", { href: `#/?state=${cause.state}` }, `and ${number(cause.sites.length - MOST_NAMES)} more`)] : []));
     });
     troubleNone.textContent = listed.length ? "" : found.length ? "Nothing." : "No site to look at.";
     more.hidden = listed.length <= MOST_IN_LIST;
