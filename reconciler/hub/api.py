@@ -108,7 +108,7 @@ class Api:
         return JSONResponse(views.site_view(record, self._core.clock(), places))
 
     async def forget_site(self, request: Request) -> Response:
-        """`DELETE /v1/sites/{site}`: forget a site and its events."""
+        """`DELETE /v1/sites/{site}`: forget a site, its events and its tokens."""
         self._may(request, "write")
         if not await self._core.forget(self._record(request).name):
             raise Problem(404, "there is no such site", code="unknown-site")
@@ -224,6 +224,7 @@ class Api:
         )
         await asyncio.to_thread(self._core.store.save_token, row)
         await asyncio.to_thread(self._core.guard.reload)
+        await self._core.writer_is_through()  # its site is shown from now on
         return JSONResponse({**_token_view(row), "token": text}, 201, {"Cache-Control": "no-store"})
 
     async def drop_token(self, request: Request) -> Response:

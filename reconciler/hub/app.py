@@ -47,7 +47,10 @@ _HANDLERS: tuple[tuple[Operation, str], ...] = (
         "sites",
     ),
     (Operation("GET", _SITE, "Everything that is known of a site.", answer="Site"), "site"),
-    (Operation("DELETE", _SITE, "Forget a site and its events.", "write", status=204), "forget_site"),
+    (
+        Operation("DELETE", _SITE, "Forget a site, its events and its tokens.", "write", status=204),
+        "forget_site",
+    ),
     (Operation("DELETE", f"{_SITE}/conflict", "There is one agent again.", "write", status=204), "settle"),
     (
         Operation(

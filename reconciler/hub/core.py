@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.errors import StateError
+from reconciler.hub.fleet import Fleet
 from reconciler.hub.metrics import Metrics
 from reconciler.hub.stream import Stream
 from reconciler.hub.tokens import Guard
-from reconciler.hub.writer import Fleet, Writer
+from reconciler.hub.writer import Writer
 from reconciler.ports.hub_store import HubStore, Write
 
 __all__ = ["Core", "Limits"]
@@ -53,11 +54,11 @@ class Core:
         self.clock = clock
         self.metrics = Metrics()
         self.stream = Stream()
-        self.guard = Guard(store)
         self.fleet = Fleet()
         self.busy = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self.writer = Writer(store, self.fleet, changed=self._changed)
+        self.guard = Guard(store, expect=self._expect)
 
     async def start(self) -> None:
         """Load what is known, and begin to write.
@@ -67,10 +68,7 @@ class Core:
         """
         self._loop = asyncio.get_running_loop()
         known = await asyncio.to_thread(self.store.load)
-        self.fleet.records.update(known.records)
-        self.fleet.epochs.update(known.epochs)
-        self.fleet.revisions.update(known.revisions)
-        self.fleet.newest = known.newest
+        self.fleet.take(known.records, known.epochs, known.revisions, known.newest)
         self.writer.start()
 
     async def stop(self) -> None:
@@ -79,7 +77,7 @@ class Core:
         await asyncio.to_thread(self.writer.stop)
 
     async def forget(self, site: str) -> bool:
-        """Forget a site, and tell whether it was known."""
+        """Forget a site, its events and its tokens, and tell whether it was known."""
         found: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
         def act() -> None:
@@ -87,8 +85,8 @@ class Core:
             try:
                 if known:
                     self.store.remove_site(site)
-                    del self.fleet.records[site]
-                    self.fleet.epochs.pop(site, None)
+                    self.guard.reload()
+                    self.fleet.drop(site)
             except StateError as err:
                 self._answer(found, err)
             else:
@@ -113,12 +111,18 @@ class Core:
             except StateError as err:
                 self._answer(found, err)
                 return
-            self.fleet.records[site] = settled
+            self.fleet.take({site: settled}, {}, {}, 0)
             self._answer(found, True)
             self._changed([site])
 
         self.writer.call(act)
         return await found
+
+    async def writer_is_through(self) -> None:
+        """Wait until the thread that writes has done what it was asked for so far."""
+        found: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.writer.call(lambda: self._answer(found, True))
+        await found
 
     async def prune(self) -> None:
         """Forget old events, a few at a time, between transactions, until the hub stops."""
@@ -140,6 +144,16 @@ class Core:
             self.writer.call(act)
             await done.wait()
             await asyncio.sleep(1.0 if count else 600.0)
+
+    def _expect(self, sites: Collection[str]) -> None:
+        """Show sites that have a token and never reported, as such."""
+        if all(site in self.fleet.records for site in sites):
+            return
+
+        def act() -> None:
+            self._changed(self.fleet.expect(sites))
+
+        self.writer.call(act)
 
     def _changed(self, sites: Sequence[str]) -> None:
         if self._loop is not None and not self._loop.is_closed():

@@ -7,7 +7,7 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from reconciler.ports.hub_store import HubStore, TokenRow
 
@@ -51,10 +51,14 @@ class Guard:
 
     Args:
         store: Where tokens are kept.
+        expect: Told the sites that have tokens, whenever they are read.
     """
 
-    def __init__(self, store: HubStore) -> None:
+    def __init__(
+        self, store: HubStore, *, expect: Callable[[Collection[str]], None] = lambda _: None
+    ) -> None:
         self._store = store
+        self._expect = expect
         self._known: Mapping[str, TokenRow] = {}
         self._unknown: set[str] = set()
         self._looked = 0.0
@@ -65,6 +69,7 @@ class Guard:
         self._known = {row.id: row for row in self._store.tokens()}
         self._unknown.clear()
         self._looked = time.monotonic()
+        self._expect({row.subject for row in self._known.values() if row.kind == "site"})
 
     def recognise(self, token: str) -> TokenRow | None:
         """Return whose token it is, or None where it is nobody's or has expired."""

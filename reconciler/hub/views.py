@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from reconciler.hub.writer import Fleet
+from reconciler.hub.fleet import Fleet
 from reconciler.model.site_record import SiteRecord
 from reconciler.model.site_state import SiteState, worst
 from reconciler.ports.hub_store import StoredEvent

@@ -7,16 +7,17 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from reconciler.errors import StateError
 from reconciler.hub.batch import parse_time
+from reconciler.hub.fleet import Fleet
 from reconciler.hub.ingest import Absorption, absorb, find_twins, possible_twins
 from reconciler.model.event import Event
 from reconciler.model.site_record import SiteRecord
 from reconciler.ports.hub_store import HubStore, RevisionRow, Write
 
-__all__ = ["Busy", "Fleet", "Writer"]
+__all__ = ["Busy", "Writer"]
 
 _log = logging.getLogger(__name__)
 _MOST_WAITING_BYTES = 64 * 1024 * 1024
@@ -29,16 +30,6 @@ _LONGEST_OFFLINE = 90 * 86400.0
 
 class Busy(Exception):
     """More waits to be stored than memory should hold."""
-
-
-@dataclass(slots=True)
-class Fleet:
-    """What is known of all sites, in memory. Values are replaced, never changed, so readers need no lock."""
-
-    records: dict[str, SiteRecord] = field(default_factory=dict)
-    epochs: dict[str, Mapping[str, int]] = field(default_factory=dict)
-    revisions: dict[str, RevisionRow] = field(default_factory=dict)
-    newest: int = 0
 
 
 @dataclass(slots=True)
@@ -189,10 +180,7 @@ class Writer:
             writes.append(Write(answer.record, epoch, known.get(epoch, 0), answer.new, job.received))
             self._note_revisions(job, answer.new, revisions)
         newest = self._store.write(writes, revisions.values())
-        self._fleet.records.update(records)
-        self._fleet.epochs.update(epochs)
-        self._fleet.revisions.update(revisions)
-        self._fleet.newest = max(newest, self._fleet.newest)
+        self._fleet.take(records, epochs, revisions, newest)
         self._changed(list(records))
         return answers
 

@@ -142,7 +142,7 @@ class HubStore(Protocol):
         """Forget up to `limit` events that were received before a time, and return how many."""
 
     def remove_site(self, name: str) -> None:
-        """Forget a site and all of its events."""
+        """Forget a site, its events and its tokens."""
 
     def tokens(self) -> Sequence[TokenRow]:
         """Return all tokens."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 
-from reconciler.hub.writer import Fleet
+from reconciler.hub.fleet import Fleet
 from reconciler.model.event import Event
 from reconciler.model.site_record import SiteRecord
 from reconciler.ports.hub_store import RevisionRow, Write

@@ -81,7 +81,7 @@ def test_a_site_writes_only_as_itself_and_reads_nothing(hub: Hub) -> None:
     answer = hub.report(token, [event(1, site="b")], site="a")
     assert (answer.status, answer.json()["code"]) == (403, "another-site")
     assert hub.request("GET", "/v1/sites", token=token).status == 403
-    assert hub.get("/v1/fleet")["sites"] == 0
+    assert hub.get("/v1/events")["items"] == []
 
 
 def test_roles_and_expiry_hold(hub: Hub) -> None:
@@ -165,7 +165,7 @@ def test_huge_slow_and_damaged_bodies_are_refused(new_hub: Callable[..., Hub]) -
         head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
         link.sendall(f"{head}Content-Length: {1 << 30}\r\n\r\n".encode())
         assert b" 413 " in link.recv(1000)
-    assert hub.get("/v1/fleet")["sites"] == 0
+    assert hub.get("/v1/events")["items"] == []
 
 
 def test_names_with_markup_are_text_and_never_sites(new_hub: Callable[..., Hub]) -> None:
@@ -226,9 +226,22 @@ def test_changes_are_streamed(new_hub: Callable[..., Hub]) -> None:
     stream.close()
 
 
+def test_a_site_that_never_reported_is_unknown(hub: Hub) -> None:
+    token = hub.token(site="a")
+    assert main(["hub", "--database", hub.database, "token", "create", "--site", "b"]) == 0
+    site = hub.get("/v1/sites/a")
+    assert (site["state"], site["reason"], site["message"]) == ("Unknown", "NeverSeen", "no report yet")
+    assert (site["lastSeen"], site["offlineAt"], site["since"], site["behind"]) == (None, None, None, None)
+    assert hub.get("/v1/fleet")["states"]["Unknown"] == 1
+    assert hub.report(token, [event(1, state="Ready")]).status == 200
+    assert hub.get("/v1/fleet")["states"]["Ready"] == 1
+
+
 def test_a_site_is_forgotten_on_request(hub: Hub) -> None:
-    assert hub.report(hub.token(site="a"), [event(1)]).status == 200
+    token = hub.token(site="a")
+    assert hub.report(token, [event(1)]).status == 200
     assert hub.request("DELETE", "/v1/sites/a").status == 204
+    assert hub.report(token, [event(2)]).status == 401
     assert hub.request("GET", "/v1/sites/a").status == 404
     assert hub.get("/v1/events")["items"] == []
 

@@ -190,11 +190,12 @@ class SqlHubStore(abc.ABC):
         return len(old)
 
     def remove_site(self, name: str) -> None:
-        """Forget a site and all of its events."""
+        """Forget a site, its events and its tokens."""
         with self._transaction(write=True) as cursor:
             cursor.execute("DELETE FROM events WHERE site = ?", (name,))
             cursor.execute("DELETE FROM epochs WHERE site = ?", (name,))
             cursor.execute("DELETE FROM sites WHERE name = ?", (name,))
+            cursor.execute("DELETE FROM tokens WHERE kind = 'site' AND subject = ?", (name,))
 
     def tokens(self) -> Sequence[TokenRow]:
         """Return all tokens."""
