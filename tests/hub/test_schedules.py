@@ -233,12 +233,16 @@ class World:
         self.old_hub = self.hub.copy()
 
     def restore_hub(self, disk: Disk) -> None:
-        """An older database comes back; what only the newer one had, and no disk has any more, is gone."""
+        """An older database comes back; what only the newer one had, and no disk has any more, is gone.
+
+        No request outlives that: it was on a connection to the hub before.
+        """
         del disk
         if self.old_hub is not None:
             self.writer.stop()
             self.forgiven |= set(self.at_hub()) - set(_numbers(self.old_hub)) - self.waiting()
             self.hub_lost = True
+            self.network.late.clear()
             self.hub = self.old_hub.copy()
             self.start_hub()
 
