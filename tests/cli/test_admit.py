@@ -164,6 +164,13 @@ class TestEval:
             pytest.param(["[1, 2].map(i, i * 2)"], "[\n  2,\n  4\n]\n", id="a list"),
             pytest.param(["duration('90s')"], "90s\n", id="a duration"),
             pytest.param(["timestamp('2026-01-01T00:00:00Z')"], "2026-01-01T00:00:00Z\n", id="a time"),
+            pytest.param(["duration('-1000000.25s')"], "-1000000.25s\n", id="a long duration"),
+            pytest.param(["quantity('1536Mi')"], "1610612736\n", id="a quantity"),
+            pytest.param(["quantity('1500u')"], "0.0015\n", id="a small quantity"),
+            pytest.param(["semver('1.2.3-rc.1')"], "1.2.3-rc.1\n", id="a version"),
+            pytest.param(["b'\\xff'", "--format", "json"], '"/w=="\n', id="bytes in JSON"),
+            pytest.param(["1.0 / 0.0", "--format", "json"], '"Infinity"\n', id="infinity in JSON"),
+            pytest.param(["{false: 1}", "--format", "json"], '{"false": 1}\n', id="a key in JSON"),
             pytest.param(["request.kind.kind", "--object", "web.yaml"], "Deployment\n", id="the request"),
             pytest.param(
                 [

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import base64
 import datetime
 import json
+import math
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from reconciler.cli.manifests import Sources
 
 __all__ = ["add_arguments", "run"]
+
+_NOT_FINITE = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         if err.hint:
             print(f"  = hint: {err.hint}", file=sys.stderr)
         return 1
-    plain = _plain(value)
+    plain = _plain(value, as_json=options.format == "json")
     if options.format == "text" and isinstance(plain, str):
         print(plain)
     else:
@@ -86,20 +90,30 @@ def _one(sources: Sources, name: str | None) -> Any:
     return documents[0].value
 
 
-def _plain(value: Any) -> Any:
-    """Return a value that JSON can hold."""
+def _plain(value: Any, *, as_json: bool) -> Any:
+    """Return a value that JSON can hold, in the form that CEL's specification gives it there."""
+    from reconciler.rules.cel.library.semver import Semver
+
     match value:
-        case None | bool() | int() | float() | str():
+        case None | bool() | int() | str():
             return value
+        case float():
+            return value if math.isfinite(value) else _NOT_FINITE[str(value)]
         case bytes():
-            return value.decode("utf-8", "backslashreplace")
+            return base64.b64encode(value).decode() if as_json else value.decode("utf-8", "backslashreplace")
         case Mapping():
-            return {str(key): _plain(item) for key, item in value.items()}
+            return {_key(key): _plain(item, as_json=as_json) for key, item in value.items()}
         case list() | tuple():
-            return [_plain(item) for item in value]
+            return [_plain(item, as_json=as_json) for item in value]
         case datetime.datetime():
             return value.isoformat().replace("+00:00", "Z")
         case datetime.timedelta():
-            return f"{value.total_seconds():g}s"
+            whole, part = divmod(abs(value) // datetime.timedelta(microseconds=1), 1_000_000)
+            fraction = f".{part:06}".rstrip("0") if part else ""
+            return f"{'-' if value < datetime.timedelta(0) else ''}{whole}{fraction}s"
         case _:
-            return str(value)
+            return value.canonical() if isinstance(value, Semver) else str(value)
+
+
+def _key(key: Any) -> str:
+    return str(key).lower() if isinstance(key, bool) else str(key)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 
 from reconciler.rules.cel.errors import CelEvaluationError
@@ -90,6 +91,10 @@ class Quantity:
         """Return the nearest double, computed as the API server computes it."""
         base = float(self.unscaled)
         return base if self.scale == 0 else base * float(f"1e{self.scale}")
+
+    def __str__(self) -> str:
+        """Return the amount as a decimal number, which Kubernetes reads as an equal quantity."""
+        return f"{Decimal(f'{self.unscaled}e{self.scale}'):f}"
 
     def canonical(self) -> str:
         """Return a text that is equal for equal quantities, for example `1500e-3`."""
