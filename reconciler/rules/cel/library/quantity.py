@@ -94,7 +94,8 @@ class Quantity:
 
     def __str__(self) -> str:
         """Return the amount as a decimal number, which Kubernetes reads as an equal quantity."""
-        return f"{Decimal(f'{self.unscaled}e{self.scale}'):f}"
+        text = f"{Decimal(f'{self.unscaled}e{self.scale}'):f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
 
     def canonical(self) -> str:
         """Return a text that is equal for equal quantities, for example `1500e-3`."""
