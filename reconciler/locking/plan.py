@@ -109,10 +109,22 @@ def plan_lock(
 
 
 def referenced_evidence(lock: ImagesLock | None, evidence: Evidence) -> frozenset[str]:
-    """Return the digests of all evidence that a lock leads to, as far as it can be followed."""
+    """Return the digests of all evidence that a lock leads to.
+
+    Raises:
+        UsageError: Some of it is missing or altered, so that nobody knows what it leads to.
+    """
     found: set[str] = set()
     for entry in lock.images.values() if lock is not None else ():
-        found.update(read_entry(entry, evidence).evidence, (entry.digest,), entry.signatures)
+        contents = read_entry(entry, evidence)
+        if contents.problems:
+            name = f"{entry.name}:{entry.tag}" if entry.tag else f"{entry.name}@{entry.digest}"
+            raise UsageError(
+                f"expected all evidence of {name}, found less: {contents.problems[0].message}",
+                code="evidence-complete",
+                hint="run `wayside images lock` first; nothing was deleted",
+            )
+        found.update(contents.evidence, (entry.digest,), entry.signatures)
     return frozenset(found)
 
 

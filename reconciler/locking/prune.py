@@ -22,7 +22,7 @@ def prune_evidence(root: Path, lock: ImagesLock | None, *, dry_run: bool = False
         dry_run: Delete nothing.
 
     Raises:
-        UsageError: A file cannot be deleted.
+        UsageError: A file cannot be deleted, or what the lock leads to cannot be followed to its end.
     """
     evidence = Evidence(WorkingTree(root))
     referenced = referenced_evidence(lock, evidence)

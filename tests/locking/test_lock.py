@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from reconciler.cli.main import main
-from reconciler.images.evidence import digest_of
+from reconciler.images.evidence import digest_of, evidence_path
 from tests.cli.fleets import git
 from tests.cluster.fixtures import MakeRegistry
 from tests.cluster.registry import Registry
@@ -206,6 +206,30 @@ def test_evidence_that_nothing_leads_to_is_pruned(
     assert "3 evidence files deleted" in capsys.readouterr().out  # the configs are the same
     assert set(evidence_files(root).values()) == set(new)
     assert lock(root, "--check") == 0
+
+
+@pytest.mark.parametrize("content", [None, b"<html>"], ids=["missing", "altered"])
+def test_nothing_is_pruned_while_nobody_knows_where_evidence_leads(
+    content: bytes | None,
+    *,
+    tmp_path: Path,
+    registry: Registry,
+    repository: str,
+    pusher: Pusher,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    index = pusher.image(repository, "1", BOTH)[0]
+    root = write_fleet(tmp_path, {"market": [f"{registry.host}/{repository}:1"]})
+    assert lock(root) == 0
+    place = root / evidence_path(digest_of(index))
+    if content is None:
+        place.unlink()
+    else:
+        place.write_bytes(content)
+    before = evidence_files(root)
+    assert main(["images", "prune", str(root)]) == 2
+    assert "nothing was deleted" in capsys.readouterr().err
+    assert evidence_files(root) == before
 
 
 def test_images_of_custom_resources_wasm_artifacts_and_digests_are_locked(
