@@ -27,7 +27,6 @@ from reconciler.agent.sync import Ending, Syncer
 from reconciler.agent.vitals import Vitals
 from reconciler.agent.wakeup import Signal, wait
 from reconciler.agent.watch import RepositoryWatch, local_path
-from reconciler.agent.worker import Request
 from reconciler.agent.worker_process import Cancelled, Worker
 from reconciler.errors import StateError, WaysideError
 from reconciler.model.event import EventType
@@ -325,25 +324,8 @@ class Agent:
         return ending
 
     def _assess(self, store: StateStore) -> Assessment:
-        settings = self._settings
-        return self._worker.ask(
-            Request(
-                url=settings.repository,
-                reference=settings.branch,
-                clone=str(settings.state / "repository.git"),
-                site=settings.site,
-                known=self._known,
-                base=store.good_commit(),
-                allow_rewind=settings.allow_rewind,
-                git_timeout=settings.git_timeout,
-                credentials=str(settings.credentials or ""),
-                trust=str(settings.trust or ""),
-                signed_images=settings.signed_images,
-                image_keys=settings.image_keys,
-            ),
-            timeout=settings.worker_timeout,
-            stop=self._stop,
-        )
+        question = self._settings.question(known=self._known, base=store.good_commit())
+        return self._worker.ask(question, timeout=self._settings.worker_timeout, stop=self._stop)
 
     def _remember(self, assessment: Assessment, ending: Ending) -> None:
         self._nothing_new = isinstance(assessment, Unchanged | Unavailable)

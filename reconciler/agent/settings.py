@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reconciler.agent.worker import Request
 from reconciler.errors import UsageError
 from reconciler.model.site import Target, TargetType
 
@@ -69,6 +70,28 @@ class AgentSettings:
     worker_command: Sequence[str] = field(
         default=(sys.executable, "-P", "-m", "reconciler.agent.worker"), repr=False
     )
+
+    def question(self, *, known: str, base: str) -> Request:
+        """Return what the worker is asked.
+
+        Args:
+            known: The commit whose assessment is there already, or "".
+            base: The last good commit, which a new one must come after, or "".
+        """
+        return Request(
+            url=self.repository,
+            reference=self.branch,
+            clone=str(self.state / "repository.git"),
+            site=self.site,
+            known=known,
+            base=base,
+            allow_rewind=self.allow_rewind,
+            git_timeout=self.git_timeout,
+            credentials=str(self.credentials or ""),
+            trust=str(self.trust or ""),
+            signed_images=self.signed_images,
+            image_keys=self.image_keys,
+        )
 
 
 def parse_target(text: str) -> Target:
