@@ -42,7 +42,8 @@ def known_comment(number: str) -> int | None:
         comments = call("GET", f"/issues/{number}/comments?per_page=100&page={page}")
         for comment in comments:
             # Anybody can write the mark; only a bot's comment is ours to change.
-            if comment["body"].startswith(MARK) and comment["user"]["type"] == "Bot":
+            by_bot = (comment.get("user") or {}).get("type") == "Bot"
+            if by_bot and (comment.get("body") or "").startswith(MARK):
                 return int(comment["id"])
         if len(comments) < 100:
             break

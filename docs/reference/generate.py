@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import os
 import re
+from functools import partial
 from pathlib import Path
 
 from reconciler.agent.vitals import AGENT_METRICS
@@ -22,12 +22,11 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 def commands() -> str:
     """Return the page of all commands with their arguments."""
-    os.environ["COLUMNS"] = "100"
     parts = [_NOTE, "# Commands\n"]
     for command in COMMANDS:
         parser = argparse.ArgumentParser(
             prog=f"wayside {command.name}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=98),
             allow_abbrev=False,
         )
         importlib.import_module(command.module).add_arguments(parser)

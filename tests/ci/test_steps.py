@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -258,6 +259,8 @@ def test_one_comment_is_written_and_then_updated_in_place(
 def test_a_stranger_s_comment_with_the_mark_is_left_alone(
     tree: Path, programs: Path, github: str, tmp_path: Path
 ) -> None:
+    GitHub.comments.append({"id": 2, "body": "<!-- wayside -->\nof a deleted user", "user": None})
+    GitHub.comments.append({"id": 4, "body": None, "user": {"type": "Bot"}})
     GitHub.comments.append({"id": 3, "body": "<!-- wayside -->\nmine", "user": {"type": "User"}})
     comment(tree, programs, github, tmp_path)
     assert GitHub.asked == ["POST"]
@@ -312,6 +315,26 @@ def test_the_template_s_workflow_runs_and_asks_for_the_least(
     assert done.returncode == 1
     done = run(by_name["wayside diff"]["run"], tree, programs, BASE=base, GITHUB_STEP_SUMMARY=summary)
     assert done.returncode == 0
+
+
+def test_the_workflow_that_the_readme_shows_fits_the_action_and_asks_for_no_more_than_it_says() -> None:
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", (CI / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    workflow = yaml.safe_load(text)
+    action = yaml.safe_load((CI / "action.yml").read_text())
+    (used,) = [s for s in workflow["jobs"]["check"]["steps"] if "wayside-action" in s.get("uses", "")]
+    schema = get_builtin_schema("vendor.github-workflows")
+    document = {("on" if key is True else key): value for key, value in workflow.items()}
+
+    jsonschema.validators.validator_for(schema)(schema).validate(document)
+    assert list(document["on"]) == ["pull_request"]
+    assert document["permissions"] == {
+        "contents": "read",
+        "pull-requests": "write",
+        "security-events": "write",
+    }
+    assert set(used.get("with", {})) <= set(action["inputs"])
+    upload = workflow["jobs"]["check"]["steps"][-1]
+    assert upload["with"]["sarif_file"] == action["inputs"]["sarif"]["default"]
 
 
 def test_no_text_of_a_stranger_stands_in_a_script() -> None:
