@@ -32,7 +32,8 @@ export function sitePage(fleet, name) {
   }
 
   function draw() {
-    redraw(body, siteNodes(shown, fleet.now(), () => { length = Math.min(1000, length + 150); seen = null; load(); }));
+    const subjects = new Map(fleet.revisions.map((item) => [item.commit, item.subject]));
+    redraw(body, siteNodes(shown, fleet.now(), subjects, () => { length = Math.min(1000, length + 150); seen = null; load(); }));
   }
 
   fleet.addEventListener("sites", load);
@@ -46,7 +47,7 @@ export function sitePage(fleet, name) {
 
 const labelLink = ([key, value]) => el("li", {}, el("a", { href: `#/?labels=${encodeURIComponent(`${key}=${value}`)}` }, `${key}=${value}`));
 
-function siteNodes({ site, syncs, events, older }, now, showOlder) {
+function siteNodes({ site, syncs, events, older }, now, subjects, showOlder) {
   const at = { ...site, offlineAt: Date.parse(site.offlineAt) };
   const state = stateOf(at, now);
   const offline = state === "Offline";
@@ -54,11 +55,11 @@ function siteNodes({ site, syncs, events, older }, now, showOlder) {
   const unhealthy = Object.entries(site.unhealthy);
   const sick = Math.min(unhealthy.length, site.resources);
   return [
-    el("p", { class: "line big" }, badge(state), el("span", { class: "faint" }, offline ? "silent since " : "since ", when(offline ? site.lastSeen : site.since, now))),
+    el("p", { class: "line big" }, badge(state), since(offline ? site.lastSeen : site.since, offline, now)),
     el("p", { class: "lede" }, offline ? `It was ${site.lastState} when it was last heard. What follows is what it said then.` : site.message),
     site.conflict ? el("p", { class: "banner", role: "alert" }, site.conflict) : null,
     labels.length ? el("ul", { class: "labels", "aria-label": "Labels" }, labels.map(labelLink)) : null,
-    el("div", { class: "cards" }, revisionCard(site, now), resourcesCard(site, sick, offline), linkCard(site, now, offline), agentCard(site)),
+    el("div", { class: "cards" }, revisionCard(site, now), resourcesCard(site, sick, state), linkCard(site, now, offline), agentCard(site)),
     site.findings.length ? el("h2", {}, `Why ${short(site.attempted)} ${{ denied: "is refused", held: "is held", failed: "failed", rolledback: "was taken back" }[site.attempt] ?? "is not applied"}`) : null,
     site.findings.length ? findings(site.findings) : null,
     unhealthy.length ? el("h2", {}, "Not healthy") : null,
@@ -66,11 +67,16 @@ function siteNodes({ site, syncs, events, older }, now, showOlder) {
     site.drift.length ? el("h2", {}, "Changed by hand") : null,
     site.drift.length ? el("ul", {}, site.drift.map((resource) => el("li", {}, el("code", {}, resource)))) : null,
     el("h2", {}, "Last syncs"),
-    ...syncNodes(syncs, now),
+    ...syncNodes(syncs, now, subjects),
     el("h2", {}, "Timeline"),
     timeline(events, now),
     older ? el("button", { type: "button", onclick: showOlder }, "Show older") : null,
   ];
+}
+
+function since(at, offline, now) {
+  if (!at) return null;
+  return el("span", { class: "faint" }, offline ? "silent since " : "since ", when(at), ` (${ago(Date.parse(at), now)})`);
 }
 
 function revisionCard(site, now) {
@@ -85,12 +91,14 @@ function revisionCard(site, now) {
     ]));
 }
 
-function resourcesCard(site, sick, offline) {
+function resourcesCard(site, sick, state) {
+  const offline = state === "Offline";
   const fine = site.resources - sick;
   return card("Resources",
     el("p", { class: "figure" }, sick ? `${number(fine)} of ${number(site.resources)}` : number(site.resources)),
     el("p", {}, offline ? (sick ? "were healthy when it was last heard" : "objects when it was last heard") : sick ? "are healthy" : "objects"),
-    offline ? null : bar([["Ready", fine], ["Degraded", sick]]), // a stale report never counts as health
+    // Neither a stale report nor one that does not tell counts as health.
+    state === "Ready" || (state === "Degraded" && sick) ? bar([["Ready", fine], ["Degraded", sick]]) : null,
     facts([
       ["Changed by hand", site.drift.length ? number(site.drift.length) : "none"],
       site.faults.length ? ["Does not answer", site.faults.join(", ")] : null,
@@ -139,7 +147,7 @@ function findings(items) {
 }
 
 // Each attempt with the plan it began with, which is the next older event of that kind.
-function syncNodes(items, now) {
+function syncNodes(items, now, subjects) {
   const events = items.map((item) => item.event);
   const nodes = [];
   events.forEach((event, place) => {
@@ -153,7 +161,7 @@ function syncNodes(items, now) {
     const digest = event.data.digests?.verdict;
     nodes.push(el("details", { class: "sync", "data-key": `${event.id}` },
       el("summary", {}, el("span", { class: "line" }, el("span", { class: `state s-${state}` }, el("span", { class: `mark m-${state}`, "aria-hidden": "true" }), word),
-        el("code", {}, short(event.data.commit)), el("span", { class: "subject" }, event.data.subject ?? plan?.subject ?? ""),
+        el("code", {}, short(event.data.commit)), el("span", { class: "subject" }, event.data.subject ?? plan?.subject ?? subjects.get(event.data.commit) ?? ""),
         el("span", { class: "faint" }, when(event.time, now)))),
       el("p", {}, say(event).text),
       plan ? el("p", { class: "faint" }, `Plan: ${counted(plan.counts)}`) : null,
