@@ -13,6 +13,7 @@ export function el(tag, attributes = {}, ...children) {
 // Makes a node's children those of `items`, in order. Nodes are kept by key, so that focus and open parts stay.
 export function keep(parent, known, items, keyOf, make, renew) {
   const wanted = new Set();
+  const focused = parent.contains(document.activeElement) ? document.activeElement : null;
   let place = parent.firstChild;
   for (const item of items) {
     const key = keyOf(item);
@@ -20,10 +21,16 @@ export function keep(parent, known, items, keyOf, make, renew) {
     let held = known.get(key);
     if (!held) known.set(key, (held = make(item)));
     renew(held, item);
+    if (place && place !== held.node && place.nextSibling === held.node) {
+      // The one that stood here comes later, or not at all: without it, all that follow stay where they are.
+      place.remove();
+      place = held.node;
+    }
     if (place === held.node) place = place.nextSibling;
     else parent.insertBefore(held.node, place);
   }
   for (const [key, held] of known) if (!wanted.has(key)) { held.node.remove(); known.delete(key); }
+  if (focused?.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
 }
 
 // Puts new nodes into a part of a page, and gives back focus and what was open.
