@@ -127,6 +127,12 @@ class PublicKey:
                 code="digest-mismatch",
                 hint="name the file instead of its digest",
             )
+        if any(artifact.digest(name) is None for name in self._hashes()):
+            raise SignatureRefused(
+                f"expected a signature by {self}, found one not right for the {artifact.algorithm} digest",
+                code="signature-invalid",
+                hint="name the file instead of its digest: such keys sign other digests too",
+            )
         return False
 
     def _hashes(self) -> tuple[HashName, ...]:

@@ -347,7 +347,7 @@ def _only_one_pair(expr: Expr) -> bool:
 
 
 def _minor(version: str) -> int:
-    match = _VERSION.match(version)
+    match = _VERSION.match(str(version))  # 1.30 without quotes is 1.3, and told so
     if match is None or not _OLDEST <= int(match[1]) <= NEWEST:
         raise UsageError(
             f"expected a Kubernetes version from 1.{_OLDEST} to 1.{NEWEST}, found {version!r}",

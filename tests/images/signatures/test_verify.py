@@ -102,6 +102,17 @@ def test_a_digest_of_something_else_is_refused(service: Service) -> None:
         )
 
 
+def test_a_key_that_signs_a_digest_that_is_not_known_asks_for_the_content() -> None:
+    private = ec.generate_private_key(ec.SECP384R1())
+    signature = private.sign(CONTENT, ec.ECDSA(hashes.SHA384()))
+    key = PublicKey.parse(pem(private))
+    assert key.verifies_artifact(signature, Artifact.of(CONTENT))
+    named = Artifact.named(f"sha256:{hashlib.sha256(CONTENT).hexdigest()}")
+    with pytest.raises(SignatureRefused, match="not right for the sha256 digest") as caught:
+        key.verifies_artifact(signature, named)
+    assert "name the file" in caught.value.hint
+
+
 def test_a_certificate_needs_a_trusted_root(service: Service) -> None:
     signed = RIGHT[0].make(service)
     with pytest.raises(SignatureRefused, match="expected a trusted root"):

@@ -174,8 +174,8 @@ def test_a_struct_has_only_its_declared_fields(engine: Any) -> None:
         environment.compile("request.operation").evaluate({"request": {}})
 
 
-@pytest.mark.parametrize("version", ["1.2", "2.0", "latest", "1.99"])
-def test_an_unknown_version_is_refused(version: str) -> None:
+@pytest.mark.parametrize("version", ["1.2", "2.0", "latest", "1.99", 1.3])
+def test_an_unknown_version_is_refused(version: Any) -> None:
     with pytest.raises(UsageError, match="Kubernetes version"):
         Environment(kubernetes=version)
 
