@@ -37,6 +37,10 @@ class Ending(enum.Enum):
     UNREACHABLE = "unreachable"
 
 
+#: How many of the things that cannot go back are told.
+_MOST_LASTING = 50
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a revision could not be applied.
@@ -126,14 +130,33 @@ class Records:
                 tx.emit(EventType.SYNC_FAILED, {"commit": earlier.commit, **failure.describe()})
         return Ending.FAILED
 
-    def rolled_back(self, attempt: Attempt, to: str, failure: Failure) -> None:
-        """The revision failed half-way; the site is about to go back, and it is not tried again."""
+    def rolled_back(self, attempt: Attempt, to: str, failure: Failure, lasting: Sequence[str] = ()) -> None:
+        """The revision failed half-way; the site is about to go back, and it is not tried again.
+
+        Args:
+            attempt: The attempt on the revision.
+            to: The commit that the site goes back to.
+            failure: Why.
+            lasting: What cannot go back, a sentence each.
+        """
         commit = attempt.commit
         self.log.failure("sync failed, going back", commit=commit, to=to, reason=failure.message)
+        for text in lasting[:_MOST_LASTING]:
+            self.log.warning("this cannot go back", what=text)
+        more = f" (and {len(lasting) - 1} more)" if len(lasting) > 1 else ""
+        told = f"{failure.message}; cannot go back: {lasting[0]}{more}" if lasting else failure.message
         with self.store.transaction() as tx:
             tx.set_attempt(Attempt(commit, "rolledback", reason=failure.code, digests=attempt.digests))
-            tx.set_condition(Condition("RolledBack", failure.code, failure.message))
-            tx.emit(EventType.SYNC_ROLLED_BACK, {"commit": commit, "to": to, **failure.describe()})
+            tx.set_condition(Condition("RolledBack", failure.code, told))
+            tx.emit(
+                EventType.SYNC_ROLLED_BACK,
+                {
+                    "commit": commit,
+                    "to": to,
+                    **failure.describe(),
+                    **({"lasting": list(lasting[:_MOST_LASTING])} if lasting else {}),
+                },
+            )
 
     def source_answers(self) -> None:
         """The repository could be read."""

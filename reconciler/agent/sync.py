@@ -32,10 +32,11 @@ from reconciler.errors import StateError, TargetError, TargetUnreachable, UsageE
 from reconciler.model.event import EventType
 from reconciler.model.outcome import Actuation, Outcome, Phase, Step
 from reconciler.model.plan import Action, Inventory, Observed, Plan
-from reconciler.model.resource import ResourceId
+from reconciler.model.resource import Resource, ResourceId
 from reconciler.planning.applyset import AGENT_NAMESPACE
 from reconciler.planning.contest import Ring
 from reconciler.planning.digest import last_writer
+from reconciler.planning.lasting import lasting
 from reconciler.planning.planner import plan as make_plan
 from reconciler.ports.clock import Clock
 from reconciler.ports.target import Target
@@ -250,7 +251,8 @@ class Syncer:
         # What an earlier run changed counts too, so it is the site that is asked.
         if not outcome.changed and not report.changes_of(plan):
             return self.records.failed(attempt, failure)
-        self.records.rolled_back(attempt, good.commit, failure)
+        stays = lasting(_written(revision, attempt, outcome), _kept(plan, attempt))
+        self.records.rolled_back(attempt, good.commit, failure, stays)
         back = self._execute(target, good, plan)
         # What is still missing is what the next look for drift finds.
         self.log.info("went back", to=good.commit, complete=back.complete)
@@ -326,6 +328,25 @@ class Syncer:
         except StateError as err:
             self.log.failure("the last good revision cannot be used", code=err.code, reason=err.message)
             return None
+
+
+def _written(revision: SiteRevision, attempt: Attempt, outcome: Outcome) -> list[Resource]:
+    """Return the objects that a revision has written, in this run or one that was broken off before."""
+    done = {
+        result.id
+        for result in outcome.results
+        if result.id in attempt.objects and result.actuation is Actuation.SUCCEEDED
+    }
+    return [resource for resource in revision.resources if resource.id in done]
+
+
+def _kept(plan: Plan, attempt: Attempt) -> dict[ResourceId, str]:
+    """Return what a revision made and the way back leaves there, and why."""
+    return {
+        change.id: change.reason
+        for change in plan.deletions
+        if change.action is Action.SKIP and change.id in attempt.objects
+    }
 
 
 def _own(ids: Iterable[ResourceId]) -> frozenset[ResourceId]:

@@ -210,7 +210,14 @@ _TYPES: Mapping[EventType, tuple[str, _Schema, tuple[str, ...]]] = {
     ),
     EventType.SYNC_ROLLED_BACK: (
         "A revision failed half-way, and the site goes back.",
-        {**_FAILURE, "to": _text("The commit that it goes back to.")},
+        {
+            **_FAILURE,
+            "to": _text("The commit that it goes back to."),
+            "lasting": _list(
+                "What cannot go back: what Jobs have done, data, objects that may hold data.",
+                _text("One sentence."),
+            ),
+        },
         ("commit", "code"),
     ),
     EventType.SITE_SUSPENDED: (

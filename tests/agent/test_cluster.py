@@ -341,6 +341,51 @@ def test_a_failed_rollout_goes_back_and_says_why_in_a_line(bench: Bench) -> None
     assert "didn't match Pod's node affinity/selector" in status.message or "no nodes" in status.message
 
 
+def test_what_cannot_go_back_is_said_and_left_in_peace(bench: Bench) -> None:
+    bench.push({"a": "1"})
+    assert bench.once(target=bench.target) == 0, bench.told()
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data", "namespace": bench.namespace},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    labels = {"app": "web"}
+    pod = {
+        "nodeSelector": {"no": "such-node"},
+        "containers": [{"name": "web", "image": "registry.example/web:1"}],
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}],
+    }
+    web = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": bench.namespace},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        },
+    }
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "migrate", "namespace": bench.namespace},
+        "spec": {"template": {"spec": {**pod, "volumes": [], "restartPolicy": "Never"}}},
+    }
+    place = config_map("a", "1", namespace=bench.namespace)
+    bench.repository.commit([place, claim, job, web], site={"sync": {"timeout": 3}})
+    assert bench.once(target=bench.target) == 1
+    kept = bench.cluster.kubectl("-n", bench.namespace, "get", "pvc,deploy,job", "-o", "name").split()
+    assert kept == ["persistentvolumeclaim/data"]
+    name = f"PersistentVolumeClaim/{bench.namespace}/data"
+    (event,) = [event for event in bench.events() if event["type"].endswith("rolledback.v1")]
+    assert event["data"]["lasting"][0].startswith(f"{name}: kept: a revision that failed made it")
+    assert set(event["data"]["lasting"][1:]) <= {
+        f"{name}: what Deployment.apps/{bench.namespace}/web may have written to it stays",
+        f"Job.batch/{bench.namespace}/migrate: what it has done stays done",
+    }
+    assert f"cannot go back: {name}" in bench.status().message
+
+
 def test_a_kind_that_kstatus_does_not_know_is_judged_by_the_fleets_own_check(bench: Bench) -> None:
     ready = {"group": "", "kind": "ConfigMap", "current": "data.value == 'ready'"}
     good = bench.push({"a": "ready"}, health=[ready])
