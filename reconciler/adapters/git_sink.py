@@ -349,6 +349,6 @@ _ALWAYS = ("state", "reason", "message", "applied")
 def _record(site: str, document: Mapping[str, Any]) -> SiteRecord:
     known = {field.name for field in dataclasses.fields(SiteRecord)} - {"name"}
     values = {name: value for name, value in document.items() if name in known}
-    for name in ("findings", "drift", "faults"):
+    for name in ("findings", "drift", "faults", "twinned"):
         values[name] = tuple(values.get(name, ()))
     return SiteRecord(site, **values)

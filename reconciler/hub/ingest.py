@@ -16,6 +16,9 @@ __all__ = ["Absorption", "Trouble", "absorb", "find_twins", "possible_twins"]
 TWO_AGENTS = "an outbox that was given up reports again: two agents run as this site, or its disk was copied"
 SAME_NUMBER = "two different events bear the same number: two agents run as this site, or its disk was copied"
 
+#: So many epochs of a site are remembered in which events were told again; many disks were restored by then.
+_MOST_TWINNED = 16
+
 
 class Trouble(enum.Enum):
     """Why a batch was not simply taken."""
@@ -85,7 +88,9 @@ def absorb(
         if event.sequence > known:
             break
         before = stored.get(event.sequence)
-        if before is not None and before != event:
+        if before != event and (
+            before is not None or (event.sequence not in twins and epoch in record.twinned)
+        ):
             return Absorption(
                 dataclasses.replace(seen, conflict=SAME_NUMBER), (), Receipt(epoch, known), Trouble.CONFLICT
             )
@@ -97,6 +102,8 @@ def absorb(
         return Absorption(seen, (), Receipt(epoch, known), Trouble.GAP)
     acknowledged = new[-1].sequence
     seen = dataclasses.replace(seen, newest=max(seen.newest, *(event.time for event in new)))
+    if any(event.sequence in twins for event in new) and epoch not in seen.twinned:
+        seen = dataclasses.replace(seen, twinned=(*seen.twinned, epoch)[-_MOST_TWINNED:])
     new = [event for event in new if event.sequence not in twins]
     repeated = len(batch) - len(new)
     count = record.events + len(new)
@@ -112,17 +119,33 @@ def absorb(
 
 
 def possible_twins(
-    record: SiteRecord, batch: Sequence[Event], *, epochs: Mapping[str, int]
+    record: SiteRecord, batch: Sequence[Event], *, epochs: Mapping[str, int], stored: Collection[int]
 ) -> Sequence[Event]:
     """Return the events of a batch that may be stored in other epochs already.
 
     An agent whose disk or hub is not the one that it was numbers anew what waits. An event that is stored
-    already bears a time that is not later than that of every stored event.
+    already bears a time that is not later than that of every stored event. In an epoch that has had such
+    twins, a number that is acknowledged and has no event was one.
+
+    Args:
+        record: What is known of the site.
+        batch: Events of one epoch.
+        epochs: For every epoch of the site the highest number that is stored without gaps.
+        stored: Numbers of the batch under which an event of this epoch is stored.
     """
-    if not batch or not epochs.keys() - {batch[0].epoch}:
+    if not batch:
         return ()
     known = epochs.get(batch[0].epoch, 0)
-    return [event for event in batch if event.sequence > known and event.time <= record.newest]
+    elsewhere = bool(epochs.keys() - {batch[0].epoch})
+    return [
+        event
+        for event in batch
+        if (
+            elsewhere and event.time <= record.newest
+            if event.sequence > known
+            else event.sequence not in stored and batch[0].epoch in record.twinned
+        )
+    ]
 
 
 def find_twins(doubtful: Iterable[Event], stored: Iterable[Event]) -> frozenset[int]:

@@ -169,7 +169,7 @@ class Writer:
                 stored=stored,
                 received=job.received,
                 skew=job.skew,
-                twins=self._twins(record, job, known, unsaved.values()),
+                twins=self._twins(record, job, known, stored, unsaved.values()),
             )
             answers.append(answer)
             records[job.site] = answer.record
@@ -185,14 +185,19 @@ class Writer:
         return answers
 
     def _twins(
-        self, record: SiteRecord, job: _Job, known: Mapping[str, int], unsaved: Iterable[Event]
+        self,
+        record: SiteRecord,
+        job: _Job,
+        known: Mapping[str, int],
+        stored: Mapping[int, Event],
+        unsaved: Iterable[Event],
     ) -> frozenset[int]:
         """Return the numbers of events that this site has told under other numbers before."""
-        doubtful = possible_twins(record, job.batch, epochs=known)
+        doubtful = possible_twins(record, job.batch, epochs=known, stored=stored)
         if not doubtful:
             return frozenset()
-        stored = self._store.at(job.site, [event.time for event in doubtful])
-        return find_twins(doubtful, [*stored, *(event for event in unsaved if event.site == job.site)])
+        kept = self._store.at(job.site, [event.time for event in doubtful])
+        return find_twins(doubtful, [*kept, *(event for event in unsaved if event.site == job.site)])
 
     def _note_revisions(self, job: _Job, events: Sequence[Event], new: dict[str, RevisionRow]) -> None:
         for event in events:

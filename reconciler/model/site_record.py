@@ -53,6 +53,7 @@ class SiteRecord:
         lost: Events that it had to compact away while it was offline.
         conflict: Why its reports cannot all be from one agent, or "".
         events: How many of its events were stored.
+        twinned: Epochs in which the site told events again that are stored in another one.
         newest: The latest time that an event of it bears, by its own clock, or "".
     """
 
@@ -85,6 +86,7 @@ class SiteRecord:
     lost: int = 0
     conflict: str = ""
     events: int = 0
+    twinned: tuple[str, ...] = ()
     newest: str = ""
 
     @property

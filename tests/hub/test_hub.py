@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
 import http.server
@@ -371,3 +372,40 @@ def test_figures_are_in_the_format_of_prometheus(new_hub: Callable[..., Hub]) ->
     assert "wayside_hub_ingest_seconds_count 1" in text
     assert hub.request("GET", "/healthz", token="").data == b"ok\n"
     assert hub.request("GET", "/readyz", token="").status == 200
+
+
+def test_a_quiet_site_is_alive_and_learns_what_the_hub_has(hub: Hub) -> None:
+    token = hub.token(site="a")
+    nothing = hub.request("POST", "/v1/sites/a/events", token=token, body=b"[]")
+    assert (nothing.status, nothing.json()) == (200, {"epoch": "", "acknowledged": 0})
+    assert hub.report(token, [event(1), event(2)]).status == 200
+    before = hub.get("/v1/sites/a")["lastSeen"]
+    time.sleep(0.01)
+    again = hub.request("POST", "/v1/sites/a/events", token=token, body=b"[]")
+    assert again.json() == {"epoch": "e1", "acknowledged": 2}
+    assert hub.get("/v1/sites/a")["lastSeen"] > before
+    assert hub.get("/v1/sites/a")["events"] == 2
+    assert hub.request("POST", "/v1/sites/a/events", token=hub.token(site="b"), body=b"[]").status == 403
+
+
+def test_an_event_that_is_not_as_its_schema_says_is_refused_with_the_field(hub: Hub) -> None:
+    token = hub.token(site="a")
+    answer = hub.report(token, [event(1), event(2, EventType.SYNC_APPLIED, commit=7)])
+    assert answer.status == 400
+    assert answer.json()["code"] == "bad-batch"
+    assert "data.commit" in answer.json()["title"]
+    answer = hub.report(token, [event(1, EventType.SYNC_DENIED, commit=COMMIT)])
+    assert "data.reasons" in answer.json()["title"]
+    assert hub.get("/v1/events")["items"] == []
+    # A newer agent may say more, and things that this hub has not heard of.
+    newer = dataclasses.replace(event(1, more=1), type="dev.wayside.moon.risen.v1")
+    assert hub.report(token, [newer, event(2, unheard={"of": []})]).status == 200
+
+
+def test_a_site_is_offline_after_three_of_its_own_intervals(hub: Hub) -> None:
+    token = hub.token(site="a")
+    assert hub.report(token, [event(1, state="Ready", heartbeatInterval=1.0)]).status == 200
+    assert hub.get("/v1/sites/a")["state"] == "Ready"
+    time.sleep(3.2)
+    site = hub.get("/v1/sites/a")
+    assert (site["state"], site["lastState"], site["heartbeatInterval"]) == ("Offline", "Ready", 1.0)

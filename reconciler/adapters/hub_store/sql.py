@@ -277,7 +277,7 @@ def _fields(record: SiteRecord) -> dict[str, Any]:
 def _record(text: str) -> SiteRecord:
     known = {field.name for field in dataclasses.fields(SiteRecord)}
     values = {name: value for name, value in json.loads(text).items() if name in known}
-    for name in ("findings", "drift", "faults"):
+    for name in ("findings", "drift", "faults", "twinned"):
         if name in values:
             values[name] = tuple(values[name])
     return SiteRecord(**values)
