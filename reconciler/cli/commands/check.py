@@ -6,11 +6,12 @@ import argparse
 import datetime
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from reconciler.cli.ahead import imported_ahead
 from reconciler.cli.outputs import Output, add_output_arguments, chosen_outputs, write_output
 from reconciler.cli.progress import Progress
 from reconciler.cli.repository import Repository, changes, open_base, open_repository
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "add_arguments", "run"]
 
 FORMATS = ("text", "json", "sarif", "github", "gitlab", "junit", "markdown")
+_NATIVE = "reconciler.rules.cel.native"
 _SUMMARY_LIMIT = 900_000  # GitHub takes 1 MiB for a step
 
 
@@ -84,10 +86,7 @@ def _count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Check the fleet and write what was found."""
-    from reconciler.rules.cel import default_engine
-
     outputs = chosen_outputs(options, FORMATS[0])
-    engine = options.engine or default_engine()
     if options.watch:
         if options.revision or options.base:
             raise UsageError(
@@ -95,13 +94,21 @@ def run(options: argparse.Namespace) -> int:
             )
         from reconciler.cli.watching import watch
 
-        watch(options, engine, partial(write_report, options=options, outputs=outputs))
-    from reconciler.check.baseline import Base
-    from reconciler.check.runner import CheckSettings, check_fleet
-
+        watch(options, _engine(options), partial(write_report, options=options, outputs=outputs))
     with ExitStack() as stack:
-        repository = stack.enter_context(open_repository(options.directory, options.revision))
-        before = stack.enter_context(open_base(repository, options.base)) if options.base else None
+        base = None
+        # Git takes as long to say what a change touches as these take to be imported.
+        needed = ["reconciler.check.runner", *([] if options.engine == "pure" else [_NATIVE])]
+        with imported_ahead(*needed) if options.base or options.revision else nullcontext():
+            repository = stack.enter_context(open_repository(options.directory, options.revision))
+            before = stack.enter_context(open_base(repository, options.base)) if options.base else None
+            change = changes(before, repository) if before else None
+
+        from reconciler.check.baseline import Base
+        from reconciler.check.runner import CheckSettings, check_fleet
+
+        if before is not None and change is not None:
+            base = Base(before.tree, change)
 
         def before_fork() -> None:
             repository.release()
@@ -113,19 +120,26 @@ def run(options: argparse.Namespace) -> int:
             at=repository.committed_at or datetime.datetime.now(datetime.UTC),
             base=before.commit if before else "",
             sites=tuple(options.site),
-            engine=engine,
+            engine=_engine(options),
             processes=options.processes,
         )
         with Progress.on(sys.stderr, os.environ, "checking", quiet=options.quiet) as progress:
             report = check_fleet(
                 repository.tree,
                 settings=settings,
-                base=Base(before.tree, changes(before, repository)) if before else None,
+                base=base,
                 before_fork=before_fork,
                 progress=progress.show,
             )
         write_report(report, repository, options=options, outputs=outputs)
     return 1 if report.fails(Severity(options.fail_on)) else 0
+
+
+def _engine(options: argparse.Namespace) -> Literal["native", "pure"]:
+    from reconciler.rules.cel import default_engine
+
+    engine: Literal["native", "pure"] = options.engine or default_engine()
+    return engine
 
 
 def write_report(
