@@ -169,14 +169,16 @@ class Api:
         if self._core.stream.full:
             raise Problem(503, "too many are listening", code="busy", retry_after=30)
         return StreamingResponse(
-            self._changes(),
+            self._changes(token_of(request)),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
-    async def _changes(self) -> AsyncIterator[bytes]:
+    async def _changes(self, token: str) -> AsyncIterator[bytes]:
         yield b"retry: 3000\n\n"
         async for names in self._core.stream.listen():
+            if self._core.guard.recognise(token) is None:
+                return  # taken back, or expired, meanwhile
             if not names:
                 yield b": still here\n\n"
                 continue

@@ -67,7 +67,8 @@ class Dashboard:
         if row is None or row.kind != "operator":
             return RedirectResponse("/login#wrong", 303)
         answer = RedirectResponse("/", 303)
-        secure = request.url.scheme == "https"
+        # A proxy may speak TLS for the hub: what the browser used is in what it says of itself.
+        secure = "https" in {request.url.scheme, request.headers.get("origin", "").partition(":")[0]}
         answer.set_cookie(COOKIE, token, max_age=_WEEK, httponly=True, samesite="strict", secure=secure)
         return answer
 

@@ -85,6 +85,17 @@ def test_silence_becomes_offline_by_itself_and_a_lost_hub_is_said(tmp_path: Path
         again.stop()
 
 
+def test_who_may_look_no_longer_sees_no_more(local_hub: LocalHub, open_page: NewPage, tmp_path: Path) -> None:
+    site = Reporter(tmp_path / "a", local_hub, site="a")
+    page = open_page(local_hub)
+    (id_,) = [row.id for row in local_hub.core.store.tokens() if row.subject == "ann"]
+    local_hub.core.store.delete_token(id_)
+    local_hub.core.guard.reload()
+    site.beat("Degraded", "Unhealthy", "a secret")
+    site.send()
+    page.until("location.pathname === '/login'", timeout=40)
+
+
 def test_a_clock_that_is_years_off_is_shown_and_does_no_harm(
     local_hub: LocalHub, open_page: NewPage, tmp_path: Path
 ) -> None:

@@ -157,6 +157,52 @@ def test_a_thousand_idle_connections_keep_nobody_out(hub: Hub) -> None:
             link.close()
 
 
+def test_listeners_that_do_not_read_hinder_nobody(hub: Hub) -> None:
+    token = hub.token(site="a")
+    head = f"GET /v1/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {hub.admin}\r\n\r\n".encode()
+    before = memory(hub)
+    deaf = []
+    for _ in range(200):
+        link = connect(hub.url)
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        link.sendall(head)
+        deaf.append(link)
+    for link in deaf:
+        assert link.recv(15).startswith(b"HTTP/1.1 200")
+    try:
+        full = hub.request("GET", "/v1/stream")
+        assert (full.status, full.json()["code"], full.headers["Retry-After"]) == (503, "busy", "30")
+        for number in range(1, 40):
+            long = event(number, state="Degraded", message="x" * 600)
+            assert hub.report(token, [long]).status == 200
+        assert memory(hub) - before < 64
+    finally:
+        for link in deaf:
+            link.close()
+    deadline = time.monotonic() + 20
+    while hub.request("GET", "/metrics").data.count(b"wayside_hub_listeners 0") == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_a_stream_ends_with_its_token(hub: Hub) -> None:
+    made = hub.request(
+        "POST", "/v1/tokens", body={"kind": "operator", "subject": "ann", "role": "read"}
+    ).json()
+    link = connect(hub.url)
+    request = f"GET /v1/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {made['token']}\r\n\r\n"
+    link.sendall(request.encode())
+    assert link.recv(15).startswith(b"HTTP/1.1 200")
+    assert hub.request("DELETE", f"/v1/tokens/{made['id']}").status == 204
+    assert hub.report(hub.token(site="a"), [event(1, state="Ready", message="not for ann")]).status == 200
+    link.settimeout(20)
+    seen = b""
+    with link:
+        while b"0\r\n\r\n" not in seen:
+            seen += link.recv(65536)
+    assert b"not for ann" not in seen
+
+
 BAD_EVENTS = {
     "no CloudEvent": [{"hello": "world"}],
     "another version": [{**event(1).to_cloudevent(), "specversion": "2.0"}],

@@ -65,8 +65,10 @@ export class Fleet extends EventTarget {
     stream.addEventListener("error", () => {
       this.lost ??= Date.now();
       this.dispatchEvent(new Event("link"));
-      // The browser gives up after some answers, such as "busy"; this does not.
-      if (stream.readyState === EventSource.CLOSED) setTimeout(() => this.listen(), 5000 + Math.random() * 10000);
+      // The browser gives up after some answers, such as "busy"; this does not, and asks meanwhile.
+      if (stream.readyState !== EventSource.CLOSED) return;
+      setTimeout(() => this.listen(), 5000 + Math.random() * 10000);
+      this.reload(1000);
     });
     stream.addEventListener("sites", (message) => this.hear(JSON.parse(message.data)));
     this.watch ??= setInterval(() => this.changed(), 10000); // silence is news as well
