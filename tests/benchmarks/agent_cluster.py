@@ -106,7 +106,7 @@ def one_agent(
         agent = subprocess.Popen(
             [
                 *(sys.executable, "-P", "-m", "reconciler", "agent", "--repo", str(fleet)),
-                *("--site", SITE, "--state", str(folder / "state"), "--interval", "3600"),
+                *("--site", SITE, "--state", str(folder / "state")),
                 *("--target", f"kubeconfig:{server.kubeconfig}", "--listen", "127.0.0.1:0"),
                 *("--webhook-secret-file", str(secret)),
             ],

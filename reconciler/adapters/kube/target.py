@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 from reconciler import health
 from reconciler.adapters.kube.client import KubeClient
@@ -22,9 +23,6 @@ from reconciler.planning.digest import fields_digest
 from reconciler.planning.scope import defined_scopes, scoped
 
 __all__ = ["KubeTarget"]
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 _APPLY = "application/apply-patch+yaml"
 #: How new a list must be: as new as can be; at least as what was written and seen here; as old as it may be.
@@ -110,36 +108,48 @@ class KubeTarget:
             found = self.discovery.find(group, kind, version) or self.discovery.find(group, kind)
             if found is not None and found.listable:
                 served.append((kind, found))
-        for (_, found), items in self._ask(
-            served, lambda pair: self._still_served(pair[1], pair[0], namespaces, least)
-        ):
+        lists = [partial(self._still_served, found, kind, namespaces, least) for kind, found in served]
+        reads = [partial(self._one, id_, version) for id_, version in versions.items()]
+        # Where nothing is known to be there, every object is looked for by its name, at the same time.
+        answers = self._ask([*lists, *(reads if is_new else [])])
+        for (_, found), items in zip(served, answers, strict=False):
             for item in items:
                 id_ = Resource(item).id
                 objects[id_] = item
                 # Controllers copy labels to what they make; a member is what this agent applied.
                 if fields_digest(item) or id_ in known.entries:
                     entries[id_] = InventoryEntry(id_, found.api_version, digest="")
-        unlisted = [(id_, version) for id_, version in versions.items() if id_ not in objects]
-        for (id_, _), live in self._ask(unlisted, lambda pair: self.read(*pair)):
-            if live is not None:
-                objects[id_] = live
+        if is_new:
+            for id_, live in zip(versions, answers[len(lists) :], strict=True):
+                objects.pop(id_, None)  # the list may be old
+                objects.update((id_, item) for item in live)
+        else:
+            unlisted = {id_: read for id_, read in zip(versions, reads, strict=True) if id_ not in objects}
+            for id_, live in zip(unlisted, self._ask(list(unlisted.values())), strict=True):
+                objects.update((id_, item) for item in live)
         return Observed(
             objects=MappingProxyType(objects),
             inventory=Inventory(MappingProxyType(entries)),
             scopes=MappingProxyType(scopes),
         )
 
-    def _ask(self, items: Sequence[T], call: Callable[[T], R]) -> Iterator[tuple[T, R]]:
-        """Yield each item with its answer, several requests at a time.
+    def _one(self, id_: ResourceId, api_version: str) -> list[Manifest]:
+        live = self.read(id_, api_version)
+        return [] if live is None else [live]
+
+    def _ask(self, questions: Sequence[Callable[[], list[Manifest]]]) -> list[list[Manifest]]:
+        """Return the answers to some questions; several are asked at a time.
 
         Raises:
             TargetRefused: The first refusal.
             TargetUnreachable: The target stopped answering.
         """
-        for item, answer in each(items, call, width=self.parallel, expected=TargetRefused):
+        answers: list[list[Manifest]] = []
+        for _, answer in each(questions, lambda ask: ask(), width=self.parallel, expected=TargetRefused):
             if isinstance(answer, Exception):
                 raise answer
-            yield item, answer
+            answers.append(answer)
+        return answers
 
     def dry_run(self, resource: Resource, *, force: bool) -> Manifest:
         """Return what the API server would make of the object, admission included."""
