@@ -219,7 +219,7 @@ class Agent:
         while True:
             # What rests after a fight is looked at again when its rest is over.
             drift = min(drift, self._ring.next_round(self._clock.monotonic()) or math.inf)
-            self._worker.prepare()
+            self._guarded(self._worker.prepare)
             self._vitals.expect(min(poll, drift, beat) - self._clock.monotonic() + _LONGEST_STEP)
             wait(
                 [self._stop, self._nudge, self._urgent, self._wished, self._bent],
