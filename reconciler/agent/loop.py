@@ -119,6 +119,7 @@ class Agent:
         self._link_due = 0.0
         self._suspension_told = False
         self._vitals = Vitals(clock.monotonic)
+        self._vitals.use = None if self._sink is None else self._sink.use
         # Who polls has time to start one for each look; a push is answered at once.
         is_told = local_path(settings.repository) is not None or bool(
             settings.listen and settings.webhook_secret_file

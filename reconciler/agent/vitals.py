@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from reconciler import __version__
 from reconciler.agent.status import SiteStatus
+from reconciler.model.link_use import LinkUse
 from reconciler.model.metric import MetricFamily, families
 
 __all__ = ["AGENT_METRICS", "Vitals"]
@@ -50,6 +51,13 @@ AGENT_METRICS = families(
         {"name": "`source`, `target` or `drift`"},
     ),
     MetricFamily("wayside_outbox_events", "gauge", "Events that wait to be delivered.", {}),
+    MetricFamily(
+        "wayside_report_bytes_total",
+        "counter",
+        "What reports cost the link, with TLS and HTTP where the system tells.",
+        {"direction": "`sent` or `received`"},
+    ),
+    MetricFamily("wayside_reports_total", "counter", "How often reports were sent.", {}),
     MetricFamily("wayside_last_applied_timestamp_seconds", "gauge", "When a revision was applied last.", {}),
     MetricFamily("wayside_build_info", "gauge", "The agent's version.", {"version": "of Wayside"}),
 )
@@ -70,6 +78,8 @@ class Vitals:
         self.ready = False
         #: Gives the counts of the connection to the cluster; replaced with the connection.
         self.answers: Callable[[], Mapping[tuple[str, int], int]] = dict
+        #: What reports cost so far; None where they go nowhere.
+        self.use: LinkUse | None = None
 
     def expect(self, seconds: float) -> None:
         """Say that the next sign of life comes within this time; what comes later means a hang."""
@@ -107,6 +117,10 @@ class Vitals:
         for (method, code), number in self.answers().items():
             labels_of = {"method": method, "status": str(code)}
             rows.setdefault("wayside_api_requests_total", []).append((labels_of, number))
+        if self.use is not None:
+            moved = (("sent", self.use.sent), ("received", self.use.received))
+            rows["wayside_report_bytes_total"] = [({"direction": name}, number) for name, number in moved]
+            rows["wayside_reports_total"] = [({}, self.use.requests)]
         rows["wayside_build_info"] = [({"version": __version__}, 1)]
         if status is not None:
             rows["wayside_site_state"] = [
