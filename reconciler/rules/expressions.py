@@ -86,7 +86,7 @@ class Compiler:
 
     def __init__(self, engine: Engine, variables: Iterable[str]) -> None:
         self._environment = Environment(
-            kubernetes=KUBERNETES, variables=dict.fromkeys(variables, "dyn"), engine=engine
+            kubernetes=KUBERNETES, variables=dict.fromkeys(variables, "dyn"), engine=engine, frozen=True
         )
         self._compiled: dict[str, Compiled] = {}
 

@@ -11,7 +11,12 @@ from reconciler.errors import UsageError
 from reconciler.rules.cel.ast import Comprehension, Expr, walk
 from reconciler.rules.cel.budget import EXCEEDED, runs_away
 from reconciler.rules.cel.checker import Checked, check
-from reconciler.rules.cel.errors import CelCompileError, CelEvaluationError, NeedsClusterError
+from reconciler.rules.cel.errors import (
+    CelCompileError,
+    CelEvaluationError,
+    CelUnsupportedError,
+    NeedsClusterError,
+)
 from reconciler.rules.cel.library.catalog import CATALOG
 from reconciler.rules.cel.lowering import lower
 from reconciler.rules.cel.macros import Macros
@@ -130,6 +135,8 @@ class Program:
         if self.needs_cluster:
             raise NeedsClusterError(self.needs_cluster[0])
         activation = values if isinstance(values, Activation) else self._environment.bind(values)
+        if isinstance(activation.bound, CelUnsupportedError):
+            raise activation.bound
         if not self._environment.lazy:
             return self._expression.evaluate(activation.bound)
         return self._environment.within(activation, self._expression.evaluate)
@@ -169,6 +176,7 @@ class Environment:
             struct with declared fields.
         engine: `native` or `pure`; None takes the platform's best.
         lazy: Variables with dotted names, such as `variables.foo`, that are computed when they are asked for.
+        frozen: Whether values never change once they are bound, so that they are looked at once.
 
     Raises:
         UsageError: The version, a type or the engine is not known here.
@@ -181,6 +189,7 @@ class Environment:
         engine: EngineName | None = None,
         *,
         lazy: Mapping[str, str] | None = None,
+        frozen: bool = False,
     ) -> None:
         self.kubernetes = kubernetes
         self.engine: EngineName = engine or default_engine()
@@ -192,6 +201,7 @@ class Environment:
             root = name.partition(".")[0]
             if root != name and root not in self.variables:
                 self.variables[root] = self._type(ObjectType(f"kubernetes.{root}"))
+        self._frozen = frozen
         self._current: Activation | None = None
         self._engine = self._make()
 
@@ -217,7 +227,7 @@ class Environment:
                     "expected the native CEL engine (cel-expr-python), found no build for this platform",
                     hint="use the pure engine",
                 ) from err
-            return NativeEngine(self.minor, plain, self.lazy, self._ask)
+            return NativeEngine(self.minor, plain, self.lazy, self._ask, frozen=self._frozen)
         if self.engine == "pure":
             from reconciler.rules.cel.pure import PureEngine
 
@@ -323,8 +333,15 @@ class Environment:
         Args:
             values: Value of each variable.
             lazy: Program of each lazy variable, compiled in this environment.
+
+        Returns:
+            The activation. Where the engine cannot hold a value whole, every evaluation over it says so.
         """
-        return Activation(self._engine.bind(values), values, lazy or {})
+        try:
+            bound = self._engine.bind(values)
+        except CelUnsupportedError as err:
+            bound = err
+        return Activation(bound, values, lazy or {})
 
     def within(self, activation: Activation, evaluate: Callable[[Any], Any]) -> Any:
         """Evaluate while an activation answers for lazy variables."""

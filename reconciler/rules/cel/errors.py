@@ -56,12 +56,10 @@ class CelEvaluationError(RuleError):
 class CelUnsupportedError(CelEvaluationError):
     """This engine cannot evaluate the expression faithfully, so it does not evaluate it at all."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(
-            message,
-            code="cel-unsupported",
-            hint="use the native engine (cel-expr-python) for this expression",
-        )
+    def __init__(
+        self, message: str, *, hint: str = "use the native engine (cel-expr-python) for this expression"
+    ) -> None:
+        super().__init__(message, code="cel-unsupported", hint=hint)
 
 
 class NeedsClusterError(CelEvaluationError):

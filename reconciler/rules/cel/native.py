@@ -15,7 +15,7 @@ from cel_expr_python import cel
 from reconciler.errors import UsageError
 from reconciler.rules.cel import moments, opaque
 from reconciler.rules.cel.ast import Call, CreateList, Expr
-from reconciler.rules.cel.boxing import boxed, nested, with_keys
+from reconciler.rules.cel.boxing import NulSearch, boxed, nested, with_keys
 from reconciler.rules.cel.budget import EXCEEDED, GUARDED, Meter, guard
 from reconciler.rules.cel.containers import contains
 from reconciler.rules.cel.errors import CelCompileError, CelEvaluationError, CelIssue
@@ -352,6 +352,7 @@ class NativeEngine:
         minor: Minor of the Kubernetes version, or None for plain CEL.
         variables: Types of the variables.
         ask: Gives the value of a lazy variable.
+        frozen: Whether values never change once they are bound.
     """
 
     def __init__(
@@ -360,7 +361,10 @@ class NativeEngine:
         variables: Mapping[str, Type],
         lazy: Mapping[str, Type],
         ask: Callable[[str], Any],
+        *,
+        frozen: bool = False,
     ) -> None:
+        self._nul = NulSearch(frozen=frozen)
         self._minor = minor
         self._variables = variables
         keep_none()
@@ -424,8 +428,12 @@ class NativeEngine:
         return NativeExpression(found, self._meter, result=term), result
 
     def bind(self, values: Mapping[str, Any]) -> Any:
-        """Convert values once, for any number of evaluations."""
-        if self._minor is not None:
+        """Convert values once, for any number of evaluations.
+
+        Raises:
+            CelEvaluationError: The engine cannot hold one of them whole.
+        """
+        if self._minor is not None and not self._nul.may_find(values):
             return self._environment.Activation(dict(values))
         open_ = {name: boxed(value, self._variables.get(name, DYN)) for name, value in values.items()}
         return self._environment.Activation(nested(open_))

@@ -16,6 +16,8 @@ from typing import Any
 
 from cel_expr_python import cel
 
+from reconciler.rules.cel.boxing import whole
+
 __all__ = ["keep_none", "overload"]
 
 #: More references to None than any process can give back by mistake.
@@ -43,7 +45,11 @@ def overload(name: str, result: Any, params: list[Any], impl: Callable[..., Any]
         params: Types of its arguments.
         impl: The function. What it is passed is its own: nothing else refers to it.
     """
-    called = _giving_back(impl, len(params)) if _miscounts() else impl
+
+    def kept(*args: Any) -> Any:
+        return whole(impl(*args))
+
+    called = _giving_back(kept, len(params)) if _miscounts() else kept
     return _overload(name, result, params, called)
 
 
