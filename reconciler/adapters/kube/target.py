@@ -189,6 +189,8 @@ class KubeTarget:
         }
         if uid:
             options["preconditions"] = {"uid": uid}
+        # A deletion tells no version, so the next list of the kind must be the newest.
+        self.client.freshness.forget(kind.path())
         try:
             self.client.request("DELETE", kind.path(id.namespace, id.name), body=options, kind=id.kind)
         except TargetRefused as err:
