@@ -12,7 +12,7 @@ from typing import Any
 from reconciler.model.fieldpath import FieldPath, format_field_path
 from reconciler.rules.admission.compiling import CompiledPolicy, CompiledValidation, Expression
 from reconciler.rules.admission.spec import FailurePolicy
-from reconciler.rules.cel import Activation, CelEvaluationError, NeedsClusterError
+from reconciler.rules.cel import Activation, CelEvaluationError, CelUnsupportedError, NeedsClusterError
 from reconciler.rules.cel.budget import EXCEEDED
 
 __all__ = ["Annotation", "Decision", "Outcome", "evaluate"]
@@ -218,13 +218,17 @@ class _Variable:
             self._scope.unchecked.add(self._name)
             raise CelEvaluationError(f'{_COMPOSITED}"{self._name}" asks the authorizer') from err
         except CelEvaluationError as err:
-            raise CelEvaluationError(f'{_COMPOSITED}"{self._name}" fails to evaluate: {err.message}') from err
+            message = f'{_COMPOSITED}"{self._name}" fails to evaluate: {err.message}'
+            if isinstance(err, CelUnsupportedError):
+                raise CelUnsupportedError(message, hint=err.hint) from err
+            raise CelEvaluationError(message) from err
 
 
 def _matches(policy: CompiledPolicy, failure_policy: FailurePolicy, scope: _Scope) -> bool | Decision:
     """Tell whether all conditions hold; one that does not outweighs any error in another."""
     errors: dict[str, FieldPath] = {}
     unknown: _LeftToTheServer | None = None
+    unsupported = False
     for condition in policy.conditions:
         expression = condition.expression
         try:
@@ -232,13 +236,14 @@ def _matches(policy: CompiledPolicy, failure_policy: FailurePolicy, scope: _Scop
                 return False
         except CelEvaluationError as err:
             errors.setdefault(_failed(expression, err), expression.field)
+            unsupported = unsupported or isinstance(err, CelUnsupportedError)
         except _LeftToTheServer as err:
             unknown = unknown or err
     if unknown is not None:
         raise unknown
     if not errors:
         return True
-    if failure_policy is FailurePolicy.IGNORE:
+    if failure_policy is FailurePolicy.IGNORE and not unsupported:
         return False
     message = next(iter(errors)) if len(errors) == 1 else f"[{', '.join(errors)}]"
     return Decision(0, message, "", next(iter(errors.values())), error=True)
@@ -250,7 +255,8 @@ def _validate(
     try:
         holds = scope.value(validation.expression)
     except CelEvaluationError as err:
-        if failure_policy is FailurePolicy.IGNORE:
+        # What this engine cannot evaluate is no failure of the policy: nobody chose to ignore that.
+        if failure_policy is FailurePolicy.IGNORE and not isinstance(err, CelUnsupportedError):
             return None
         message = _failed(validation.expression, err)
         return Decision(index, message, "", validation.expression.field, error=True)

@@ -371,3 +371,16 @@ class TestAKindThatNobodyDefined:
         parsed = AdmissionPolicy.parse(policy("false", matchConstraints={"resourceRules": [rule]}))
         made = {"apiVersion": "acme.dev/v1", "kind": kind, "metadata": {"name": "a", "namespace": "shop"}}
         assert not parsed.review(object=made).allowed
+
+
+class TestWhatAnEngineCannotEvaluate:
+    @pytest.mark.parametrize("failure_policy", ["Fail", "Ignore"])
+    @pytest.mark.parametrize("where", ["validation", "condition"])
+    def test_denies_whatever_the_failure_policy_says(self, failure_policy: str, where: str) -> None:
+        refused = "{true: 1}[true] == 2"
+        spec: dict[str, Any] = {"failurePolicy": failure_policy}
+        if where == "condition":
+            spec["matchConditions"] = [{"name": "a", "expression": refused}]
+        text = refused if where == "validation" else "true"
+        review = AdmissionPolicy.parse(policy(text, **spec), engine="pure").review(object=config_map())
+        assert not review.allowed
