@@ -235,7 +235,7 @@ class Page:
             raise PartFailed(f"the page raised: {words}")
         return found["result"].get("value")
 
-    def until(self, text: str, *, timeout: float = 20.0) -> None:
+    def until(self, text: str, *, timeout: float = 30.0) -> None:
         """Evaluate an expression until it is true.
 
         Raises:

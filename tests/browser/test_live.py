@@ -63,6 +63,42 @@ def test_a_site_s_page_follows_and_keeps_what_is_open(
     page.until("document.querySelector('h2 + .findings')?.innerText.includes('no arm64')")
 
 
+def test_a_revision_s_page_follows(local_hub: LocalHub, open_page: NewPage, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        site = Reporter(tmp_path / name, local_hub, site=name)
+        site.apply(FIRST, create=9)
+        site.send()
+    page = open_page(local_hub, f"#/revisions/{FIRST}")
+    page.until("document.querySelectorAll('.cells a').length === 2")
+    page.run("document.querySelector('[data-site=b]').focus()")
+    site.beat("Degraded", "Unhealthy", "a pod crashes")
+    site.send()
+    page.until(label("Degraded", "b"))
+    assert page.run("document.activeElement.dataset.site") == "b"
+    site.apply(SECOND, update=1)
+    site.send()
+    page.until("document.querySelectorAll('.cells a').length === 1")
+    page.until("document.querySelector('.legend').innerText.includes('have a newer one')")
+    page.run(f"location.hash = '#/revisions/{SECOND}'")
+    page.until("document.querySelector('.legend')?.innerText.includes('have an older one')")
+    assert page.complaints() == []
+
+
+def test_selected_text_stays(local_hub: LocalHub, open_page: NewPage, tmp_path: Path) -> None:
+    site = Reporter(tmp_path / "a", local_hub, site="a")
+    site.apply(FIRST, create=9)
+    site.send()
+    other = Reporter(tmp_path / "b", local_hub, site="b")
+    page = open_page(local_hub, "#/sites/a")
+    page.run("document.getSelection().selectAllChildren(document.querySelector('.timeline'))")
+    chosen = page.run("document.getSelection().toString()")
+    assert "Applied" in chosen
+    other.beat()
+    other.send()
+    page.run("new Promise((done) => setTimeout(done, 2500))")
+    assert page.run("document.getSelection().toString()") == chosen
+
+
 def test_silence_becomes_offline_by_itself_and_a_lost_hub_is_said(tmp_path: Path, open_page: NewPage) -> None:
     hub = LocalHub(tmp_path, Moment())
     site = Reporter(tmp_path / "a", hub, site="a", heartbeat=4)

@@ -6,16 +6,23 @@ import { bar, commitLink, el, number, plural, redraw, short, siteLink, table, wh
 
 const HOW = { denied: "refused", held: "held", failed: "failed", rolledback: "went back" };
 
-// Draws now, and again whenever somebody comes to, or turns down, another revision.
+const PAUSE = 5000;
+
+// Loads now, and again when `keyOf` says that something is another, and not more often than every five seconds.
 function follow(fleet, keyOf, load) {
   let seen = null;
+  let due = 0;
   const listen = () => {
+    if (due) return;
     const key = keyOf();
-    if (key !== seen) { seen = key; load(); }
+    if (key === seen) return;
+    seen = key;
+    load();
+    due = setTimeout(() => { due = 0; listen(); }, PAUSE);
   };
   fleet.addEventListener("sites", listen);
   listen();
-  return () => fleet.removeEventListener("sites", listen);
+  return () => { clearTimeout(due); due = 1; fleet.removeEventListener("sites", listen); };
 }
 
 export function revisionsPage(fleet) {
@@ -40,22 +47,44 @@ export function revisionsPage(fleet) {
 
 export function revisionPage(fleet, commit) {
   const body = el("div", {}, el("p", { class: "faint" }, "Loading …"));
+  const readout = el("p", { class: "readout", "aria-hidden": "true" });
+  let pointed = null;
+  const point = (name) => {
+    pointed = name;
+    const site = name && fleet.sites.get(name);
+    readout.textContent = site ? describe(site, stateOf(site, fleet.now()), fleet.now()) : "Point at a cell, or move there by Tab and the arrow keys.";
+  };
+  const cells = new Cells("Sites that have it", point);
+  const none = el("p", { class: "faint" });
+  const drawCells = () => {
+    const now = fleet.now();
+    const found = [];
+    for (const site of fleet.sites.values()) if (site.applied === commit) found.push([stateOf(site, now), site]);
+    const rank = new Map(STATES.map((state, place) => [state, place]));
+    found.sort((a, b) => rank.get(a[0]) - rank.get(b[0]) || (a[1].name < b[1].name ? -1 : 1));
+    cells.draw(found);
+    none.textContent = found.length ? "" : "No site.";
+    readout.hidden = !found.length;
+    point(pointed);
+  };
   let stopped = false;
   async function load() {
     try {
       const revision = await get(`/v1/revisions/${encodeURIComponent(commit)}`);
-      if (!stopped) redraw(body, revisionNodes(fleet, revision));
+      if (!stopped) redraw(body, revisionNodes(revision, fleet.now(), [readout, cells.node, none]));
     } catch (error) {
       if (!stopped) redraw(body, [el("p", { role: "alert", class: "banner" }, error.message)]);
     }
   }
   const touched = (site) => site.applied === commit || site.attempted === commit;
   const leave = follow(fleet, () => JSON.stringify([fleet.newest,
-    [...fleet.sites.values()].filter(touched).map((site) => [site.name, site.applied, site.attempt, stateOf(site, fleet.now())])]), load);
+    [...fleet.sites.values()].filter(touched).map((site) => [site.name, site.applied, site.attempt])]), load);
+  fleet.addEventListener("sites", drawCells);
+  drawCells();
   return {
     title: short(commit),
     nodes: [el("p", { class: "crumbs" }, el("a", { href: "#/revisions" }, "Revisions"), " / "), el("h1", {}, el("code", {}, short(commit))), body],
-    leave: () => { stopped = true; leave(); },
+    leave: () => { stopped = true; leave(); fleet.removeEventListener("sites", drawCells); },
   };
 }
 
@@ -85,18 +114,7 @@ function causeNode(cause) {
     rest.length ? el("details", { "data-key": JSON.stringify([cause.rule, cause.message]) }, el("summary", {}, `and ${number(rest.length / 2 + 0.5)} more`), el("p", { class: "sites" }, rest)) : null);
 }
 
-function revisionNodes(fleet, revision) {
-  const now = fleet.now();
-  const readout = el("p", { class: "readout", "aria-hidden": "true" });
-  const point = (name) => {
-    const site = name && fleet.sites.get(name);
-    readout.textContent = site ? describe(site, stateOf(site, now), now) : "Point at a cell, or move there by Tab and the arrow keys.";
-  };
-  point(null);
-  const cells = new Cells("Sites that have it", point);
-  cells.draw(revision.applied.map((item) => fleet.sites.get(item.site)).filter(Boolean)
-    .map((site) => [stateOf(site, now), site])
-    .sort((a, b) => STATES.indexOf(a[0]) - STATES.indexOf(b[0])));
+function revisionNodes(revision, now, has) {
   const waiting = revision.waiting.length + revision.underWay.length;
   const parts = [
     ["Ready", revision.applied.length, "have it"], ["Held", revision.refused.length, "turned it down"],
@@ -112,8 +130,7 @@ function revisionNodes(fleet, revision) {
     el("h2", {}, "Who turned it down, and why"),
     revision.refused.length ? el("ul", { class: "findings" }, causes(revision.refused).map(causeNode)) : el("p", { class: "faint" }, "Nobody."),
     el("h2", {}, "Who has it"),
-    revision.applied.length ? readout : null,
-    revision.applied.length ? cells.node : el("p", { class: "faint" }, "No site."),
+    ...has,
     waiting ? el("h2", {}, "Who has not come to it") : null,
     waiting ? table("Who has not come to it", ["Site", "How it is", "Last heard"], [
       ...revision.underWay.map((item) => [siteLink(item.site), "at it now", ""]),

@@ -13,11 +13,12 @@ export function sitePage(fleet, name) {
   let stopped = false;
   let seen = null;
   let shown = null;
+  let drawn = null;
   let length = 50;
 
   async function load() {
     const known = JSON.stringify(fleet.sites.get(name) ?? null);
-    if (known === seen) { if (shown) draw(); return; }
+    if (known === seen) { if (shown && stale()) draw(); return; }
     seen = known;
     try {
       const types = encodeURIComponent([...SYNCS, PLANNED].join(","));
@@ -31,9 +32,18 @@ export function sitePage(fleet, name) {
     }
   }
 
+  // What is shown ages: its hours, and a site that falls silent. Nobody's selected text is taken away for that.
+  function stale() {
+    const now = fleet.now();
+    if (stateOf({ ...shown.site, offlineAt: Date.parse(shown.site.offlineAt) }, now) !== drawn.state) return true;
+    return now - drawn.at > 30000 && document.getSelection().isCollapsed;
+  }
+
   function draw() {
+    const now = fleet.now();
+    drawn = { at: now, state: stateOf({ ...shown.site, offlineAt: Date.parse(shown.site.offlineAt) }, now) };
     const subjects = new Map(fleet.revisions.map((item) => [item.commit, item.subject]));
-    redraw(body, siteNodes(shown, fleet.now(), subjects, () => { length = Math.min(1000, length + 150); seen = null; load(); }));
+    redraw(body, siteNodes(shown, now, subjects, () => { length = Math.min(1000, length + 150); seen = null; load(); }));
   }
 
   fleet.addEventListener("sites", load);
