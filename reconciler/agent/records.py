@@ -169,7 +169,8 @@ class Records:
 
     def source_failed(self, failure: Unavailable) -> Ending:
         """The repository could not be read."""
-        self.log.warning("the repository cannot be read", code=failure.code, reason=failure.message)
+        hint = {"hint": failure.hint} if failure.hint else {}
+        self.log.warning("the repository cannot be read", code=failure.code, reason=failure.message, **hint)
         with self.store.transaction() as tx:
             if tx.begin_fault(SOURCE, failure.code, failure.message):
                 tx.emit(
@@ -180,7 +181,8 @@ class Records:
 
     def target_failed(self, err: TargetError) -> Ending:
         """The target does not answer, so nothing is known of what is there."""
-        self.log.warning("the target does not answer", code=err.code, reason=err.message)
+        hint = {"hint": err.hint} if err.hint else {}
+        self.log.warning("the target does not answer", code=err.code, reason=err.message, **hint)
         if err.code == SUSPENDED_HERE:
             return Ending.UNREACHABLE  # on purpose, and reported as what it is
         attempt = self.store.attempt()
