@@ -169,8 +169,9 @@ class Records:
 
     def source_failed(self, failure: Unavailable) -> Ending:
         """The repository could not be read."""
-        hint = {"hint": failure.hint} if failure.hint else {}
-        self.log.warning("the repository cannot be read", code=failure.code, reason=failure.message, **hint)
+        self.log.warning(
+            "the repository cannot be read", code=failure.code, reason=failure.message, hint=failure.hint
+        )
         with self.store.transaction() as tx:
             if tx.begin_fault(SOURCE, failure.code, failure.message):
                 tx.emit(
@@ -181,8 +182,7 @@ class Records:
 
     def target_failed(self, err: TargetError) -> Ending:
         """The target does not answer, so nothing is known of what is there."""
-        hint = {"hint": err.hint} if err.hint else {}
-        self.log.warning("the target does not answer", code=err.code, reason=err.message, **hint)
+        self.log.warning("the target does not answer", code=err.code, reason=err.message, hint=err.hint)
         if err.code == SUSPENDED_HERE:
             return Ending.UNREACHABLE  # on purpose, and reported as what it is
         attempt = self.store.attempt()
