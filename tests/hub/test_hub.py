@@ -196,10 +196,24 @@ def test_cookies_do_not_let_another_origin_change_anything(new_hub: Callable[...
     for origin in ({}, {"Origin": "https://evil.example"}):
         answer = hub.request("POST", "/v1/tokens", token="", body={}, Cookie=cookie, **origin)
         assert (answer.status, answer.json()["code"]) == (403, "origin")
-    made = hub.request(
-        "POST", "/v1/tokens", token="", body={"kind": "site", "subject": "a"}, Cookie=cookie, Origin=hub.url
-    )
+    body = {"kind": "site", "subject": "a"}
+    made = hub.request("POST", "/v1/tokens", token="", body=body, Cookie=cookie, Origin=hub.url)
     assert made.status == 201
+    # What the browser says of who asks counts more; and a proxy may speak TLS for the hub.
+    for asks, said, status in (
+        ("cross-site", hub.url, 403),
+        ("same-site", hub.url, 403),
+        ("none", hub.url, 403),
+        ("same-origin", "https://hub.example", 201),
+    ):
+        answer = hub.request(
+            "POST", "/v1/tokens", token="", body=body, Cookie=cookie, Origin=said, Sec_Fetch_Site=asks
+        )
+        assert answer.status == status
+    behind_tls = hub.url.replace("http://", "https://")
+    assert (
+        hub.request("POST", "/v1/tokens", token="", body=body, Cookie=cookie, Origin=behind_tls).status == 201
+    )
     form = f"token={hub.admin}".encode()
     answer = hub.request("POST", "/login", token="", body=form, Origin="https://evil.example")
     assert answer.status == 403
@@ -207,6 +221,9 @@ def test_cookies_do_not_let_another_origin_change_anything(new_hub: Callable[...
     assert answer.headers["Location"] == "/"
     assert "HttpOnly" in answer.headers["Set-Cookie"]
     assert "samesite=strict" in answer.headers["Set-Cookie"].lower()
+    assert "secure" not in answer.headers["Set-Cookie"].lower()
+    answer = hub.request("POST", "/login", token="", body=form, Origin=behind_tls)
+    assert "secure" in answer.headers["Set-Cookie"].lower()
 
 
 def test_changes_are_streamed(new_hub: Callable[..., Hub]) -> None:
