@@ -20,6 +20,7 @@ from reconciler.hub.dashboard import Dashboard
 from reconciler.hub.http import Problem, problem_response
 from reconciler.hub.ingest_api import take_batch
 from reconciler.hub.openapi import Operation, describe
+from reconciler.hub.refusals import Refusals
 from reconciler.hub.webhooks import deliver_news
 
 __all__ = ["TABLE", "create_app"]
@@ -125,6 +126,15 @@ def create_app(core: Core) -> ASGIApp:
         core: What it is made of; started and stopped with the app.
     """
     document = describe(TABLE)
+    refusals = Refusals()
+
+    async def problem(request: Request, err: Exception) -> Response:
+        assert isinstance(err, Problem)  # noqa: S101 - registered for it
+        # Who merely looks is told on the page; a 503 is no fault of theirs, and is counted.
+        if request.method not in {"GET", "HEAD"} and err.status < 500:
+            peer = request.client.host if request.client else "nowhere"
+            refusals.note(err, method=request.method, path=request.scope["path"], peer=peer)
+        return problem_response(err)
 
     async def openapi(_: Request) -> Response:
         return JSONResponse(document)
@@ -146,7 +156,7 @@ def create_app(core: Core) -> ASGIApp:
         routes=routes,
         lifespan=lifespan,
         exception_handlers={
-            Problem: _problem,
+            Problem: problem,
             StateError: _always(503, "the database cannot be used now", code="database", retry_after=10),
             ClientDisconnect: _always(400, "the body ended early", code="cut-off"),
             404: _always(404, "there is nothing here", code="not-found", hint="see /v1/openapi.json"),
@@ -184,11 +194,6 @@ class _Careful:
             await send(message)
 
         await self._app(scope, receive, careful if scope["type"] == "http" else send)
-
-
-async def _problem(_: Request, err: Exception) -> Response:
-    assert isinstance(err, Problem)  # noqa: S101 - registered for it
-    return problem_response(err)
 
 
 def _always(status: int, message: str, **more: Any) -> Callable[[Request, Exception], Awaitable[Response]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import ssl
@@ -69,6 +70,9 @@ def serve(store: HubStore, serving: Serving, limits: Limits) -> None:
         sys.stderr.write(
             "warning: the hub speaks plain HTTP; put a TLS proxy before it, or give --tls-certificate\n"
         )
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, level=logging.WARNING
+    )
     core = Core(store, limits=limits)
     if not store.tokens():
         token, row = mint(kind="operator", subject="admin", role="write", now=core.clock())

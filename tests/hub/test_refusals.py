@@ -15,6 +15,8 @@ import pytest
 
 from reconciler.hub import connections
 from reconciler.hub.core import Limits
+from reconciler.hub.http import Problem
+from reconciler.hub.refusals import Refusals
 from tests.browser.local_hub import LocalHub, Moment
 from tests.hub.conftest import Hub, start_hub
 from tests.hub.events import COMMIT, applied, event
@@ -279,6 +281,33 @@ def test_a_site_that_was_offline_tells_late_and_its_clock_counts(hub: Hub) -> No
     commits = [item["commit"] for item in hub.get("/v1/revisions")["items"]]
     assert commits == [OTHER, COMMIT]
     assert hub.get("/v1/sites/b")["behind"] == 1
+
+
+def test_what_was_refused_is_logged_without_its_token(hub: Hub) -> None:
+    token = hub.token(site="a")
+    assert hub.report(token, [event(1, site="b")]).status == 403
+    assert hub.request("POST", "/v1/sites/%0Aforged%20line/events", token=token, body=b"[]").status == 404
+    guess = "wst_nothing"
+    assert hub.request("POST", PATH, token=guess, body=b"[]").status == 401
+    said = hub.log.read_text()
+    assert " WARNING refused POST /v1/sites/b/events from 127.0.0.1: 403 another-site" in said
+    assert "/v1/sites/%0Aforged%20line/events from 127.0.0.1: 404 unknown-site" in said
+    assert "refused POST /v1/sites/a/events from 127.0.0.1: 401 unauthenticated" in said
+    assert token not in said
+    assert guess not in said
+
+
+def test_a_flood_of_refusals_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    now = [0.0]
+    refusals = Refusals(most=3, period=60.0, clock=lambda: now[0])
+    problem = Problem(400, "expected something else", code="bad-batch")
+    for _ in range(1000):
+        refusals.note(problem, method="POST", path="/v1/sites/a/events", peer="192.0.2.1")
+    assert len(caplog.messages) == 3
+    now[0] = 61.0
+    refusals.note(problem, method="POST", path="/" + "x" * 9999, peer="192.0.2.1")
+    assert caplog.messages[3] == "refused 997 more requests"
+    assert len(caplog.messages[4]) < 400
 
 
 def test_guessing_tokens_does_not_ask_the_database_each_time(tmp_path: Path) -> None:
