@@ -109,9 +109,9 @@ class SqliteOutbox:
         """Store one event; a heartbeat with nothing new in it is none."""
         if type is EventType.AGENT_HEARTBEAT:
             news = difference(self._told(), data)
-            self._set_meta(_TOLD, _dump(data))
             if not news:
-                return
+                return  # and nothing is written, so that a quiet site wears no flash
+            self._set_meta(_TOLD, _dump(data))
             data = self._take_unseen_heartbeats(news)
         elif type is EventType.AGENT_STARTED:
             self._set_meta(_TOLD, _dump(data))
@@ -177,7 +177,7 @@ class SqliteOutbox:
             (limit,),
         ).fetchall()
         epoch = self.epoch
-        last = self.numbered
+        last = before = self.numbered
         events: list[Event] = []
         taken = 0
         for position, number, type_, time, data in rows:
@@ -201,7 +201,8 @@ class SqliteOutbox:
                     data=json.loads(data),
                 )
             )
-        self._set_meta(_SEQUENCE, str(last))
+        if last != before:
+            self._set_meta(_SEQUENCE, str(last))
         return events
 
     @property

@@ -164,6 +164,23 @@ def test_a_quiet_site_says_that_it_lives(bench: Bench) -> None:
     assert (bench.sink.beats, bench.sink.batches) == (1, [])
 
 
+def test_a_quiet_site_writes_nothing_to_its_disk(bench: Bench, tmp_path: Path) -> None:
+    state = {"state": "Ready", "version": "1"}
+    with bench.store.transaction() as tx:
+        tx.emit(EventType.AGENT_HEARTBEAT, state)
+    bench.beat()
+    before = {part.name: part.read_bytes() for part in tmp_path.glob("state.db*")}
+    for _ in range(3):
+        with bench.store.transaction() as tx:
+            tx.emit(EventType.AGENT_HEARTBEAT, state)
+        bench.sink.receipt = Receipt(bench.store.epoch, 1)
+        bench.beat()
+        bench.attend()
+    after = {part.name: part.read_bytes() for part in tmp_path.glob("state.db*")}
+    assert bench.sink.beats == 3
+    assert {name for name in after if name != "state.db-shm" and after[name] != before.get(name)} == set()
+
+
 def test_events_are_a_sign_of_life_themselves(bench: Bench) -> None:
     bench.say(1)
     bench.beat()
