@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -47,6 +48,8 @@ class HubApi:
                 f"expected HTTPS for {parts.hostname}, found HTTP: anybody on the way could read the token",
                 code="bad-hub",
             )
+        if ca_file and not Path(ca_file).is_file():
+            raise UsageError(f"expected certificates in {ca_file}, found no file", code="bad-ca-file")
         self._base = url.rstrip("/")
         self._host = parts.netloc
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}

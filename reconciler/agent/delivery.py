@@ -200,7 +200,13 @@ class Delivery:
             pressing = failing or self._retry.is_set() or self._beat.is_set()
             self._news.clear()
             self._retry.clear()
-            delay, failing = self._attend(pressing=pressing)
+            try:
+                delay, failing = self._attend(pressing=pressing)
+            except Exception as err:  # noqa: BLE001 - the thread's edge: reports must not end with one fault
+                self._log.failure(
+                    "sending failed unexpectedly", type=type(err).__name__, reason=str(err)[:300]
+                )
+                delay, failing = max(_FIRST_RETRY, self._backoff.failed()), True
 
     def _attend(self, *, pressing: bool) -> tuple[float, bool]:
         """Send what is due; return the seconds to wait for more, and whether that is because it failed.

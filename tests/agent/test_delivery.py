@@ -21,6 +21,7 @@ from reconciler.model.event import Event, EventType, Receipt
 from reconciler.model.link_use import LinkUse
 from reconciler.ports.outbox import Backlog
 from reconciler.ports.sink import SinkError
+from tests.agent.rig import eventually
 
 SITE = "a"
 
@@ -240,6 +241,25 @@ def test_a_sink_that_refuses_everything_is_asked_again_later(bench: Bench) -> No
     _, failing = bench.attend(pressing=True)
     assert failing
     assert bench.store.pending() == 1
+
+
+def test_a_fault_that_nobody_thought_of_does_not_end_the_reports(bench: Bench) -> None:
+    bench.say(1)
+    deliver = bench.sink.deliver
+    faults = [RuntimeError("a fault")]
+
+    def broken(batch: Sequence[Event]) -> Receipt:
+        if faults:
+            raise faults.pop()
+        return deliver(batch)
+
+    bench.sink.deliver = broken  # type: ignore[method-assign]  # the fake breaks once
+    bench.delivery.start()
+    bench.delivery.retry()
+    eventually(lambda: not faults, what="the fault")
+    bench.delivery.retry()
+    eventually(lambda: bench.sink.numbers == [1], what="the report")
+    bench.delivery.stop()
 
 
 def test_retries_back_off_with_full_jitter() -> None:

@@ -99,6 +99,7 @@ def test_a_site_is_shown_with_all_that_is_known(
         (["nowhere"], "no site of this name"),
         (["bern", "-l", "a=b"], "either names of sites or --selector"),
         (["--state", "x"], "found both"),
+        (["--ca-file", "/nowhere"], "found no file"),
     ],
 )
 def test_what_cannot_be_asked_is_said(

@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
         return _of_hub(options)
     if options.selector or options.sites or options.token_file or options.ca_file:
         raise UsageError(
-            "expected --hub with names of sites, --selector, --token-file or --ca-file, found none",
+            "expected --hub URL beside names of sites, --selector, --token-file or --ca-file, found none",
             code="usage",
         )
     from reconciler.agent.status import read_status, status_of_object
