@@ -4,6 +4,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# Time says nothing about an example on a machine that does other things too; hangs have limits of their own.
+settings.register_profile("wayside", deadline=None)
+settings.load_profile("wayside")
 
 pytest_plugins = ["tests.cluster.fixtures"]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import gzip
 import json
+from contextlib import suppress
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from reconciler.errors import WaysideError
@@ -29,6 +31,8 @@ __all__ = [
 
 COOKIE = "wayside_token"
 _WORTH_COMPRESSING = 2048
+_FINISHED_BYTES = 16 << 20
+_FINISHED_SECONDS = 5
 _LEAVES_BODY = {408, 413}
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -79,18 +83,38 @@ async def read_body(request: Request, limit: int) -> bytes:
     """Return a request's body.
 
     Raises:
-        Problem: It is larger than `limit` bytes; the rest is not read.
+        Problem: It is larger than `limit` bytes; the rest is not kept.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
+        await _let_finish(request, int(declared))
         raise Problem(413, f"expected a body of at most {limit} bytes, found {declared}", code="too-large")
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
         if size > limit:
+            parts.clear()
+            await _let_finish(request, size)
             raise Problem(413, f"expected a body of at most {limit} bytes, found more", code="too-large")
         parts.append(part)
     return b"".join(parts)
+
+
+async def _let_finish(request: Request, size: int) -> None:
+    """Read and forget what a client still sends, within bounds.
+
+    Whoever is cut off while sending may never see the answer, and would send the same again. A client that
+    waits to be told to go on (`Expect: 100-continue`) has sent nothing, and one with too much is cut off.
+    """
+    if size > _FINISHED_BYTES or "100-continue" in request.headers.get("expect", "").lower():
+        return
+    left = _FINISHED_BYTES
+    with suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(_FINISHED_SECONDS):
+            async for part in request.stream():
+                left -= len(part)
+                if left < 0:
+                    return
 
 
 def token_of(request: Request) -> str:
