@@ -89,7 +89,8 @@ async def read_body(request: Request, limit: int) -> bytes:
     if declared.isdigit() and int(declared) > limit:
         await _let_finish(request, int(declared))
         raise Problem(413, f"expected a body of at most {limit} bytes, found {declared}", code="too-large")
-    parts, size = [], 0
+    parts: list[bytes] = []
+    size = 0
     async for part in request.stream():
         size += len(part)
         if size > limit:
