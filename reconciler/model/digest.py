@@ -9,6 +9,7 @@ from typing import Any
 
 __all__ = ["ObjectTexts", "canonical", "digest_bytes", "digest_text", "digest_value"]
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
 #: Beyond so many parts they are written anew: by then most are of one site each.
 _REMEMBERED = 4096
 
@@ -20,7 +21,7 @@ def digest_bytes(data: bytes) -> str:
 
 def canonical(value: Any) -> str:
     """Return a JSON value in its canonical form: keys sorted, no white space."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return _ENCODER.encode(value)
 
 
 def digest_text(text: str) -> str:

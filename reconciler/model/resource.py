@@ -58,8 +58,10 @@ class Resource:
     def of(self, manifest: Manifest) -> Resource:
         """Return the same object with other content: its kind, namespace and name stay."""
         changed = Resource(manifest)
-        known = self.__dict__
-        changed.__dict__.update({name: known[name] for name in ("id", "kind") if name in known})
+        if "id" in self.__dict__:
+            changed.__dict__["id"] = self.id
+        if "kind" in self.__dict__:
+            changed.__dict__["kind"] = self.kind
         return changed
 
     @cached_property
