@@ -115,6 +115,13 @@ def test_a_gibibyte_in_chunks_is_cut_off(hub: Hub) -> None:
     assert hub.get("/v1/events")["items"] == []
 
 
+def test_a_body_that_is_somewhat_too_large_gets_its_answer_each_time(shared: Hub) -> None:
+    token = shared.token(site="known")
+    for _ in range(30):
+        answer = shared.request("POST", "/v1/sites/known/events", token=token, body=bytes(3 << 20))
+        assert (answer.status, answer.json()["code"]) == (413, "too-large")
+
+
 def test_a_refused_body_ends_the_connection(hub: Hub) -> None:
     token = hub.token(site="a")
     link = connect(hub.url)
