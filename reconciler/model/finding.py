@@ -7,6 +7,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 
+from reconciler.model.credentials import without_credentials
 from reconciler.model.fieldpath import FieldPath, format_field_path
 from reconciler.model.location import Location
 from reconciler.model.resource import ResourceId
@@ -80,7 +81,7 @@ class Finding:
     Attributes:
         rule: The rule's stable id.
         severity: How bad it is.
-        message: One sentence: what is wrong.
+        message: One sentence: what is wrong. A password of `user:password@host` in it becomes `***`.
         location: The overlay, base or site line that set the value.
         hint: One sentence: what to do.
         resource: The object it is about, or None.
@@ -104,6 +105,7 @@ class Finding:
     new: bool | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "message", without_credentials(self.message))
         if not self.fingerprint:
             object.__setattr__(self, "fingerprint", self._fingerprint())
 

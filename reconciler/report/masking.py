@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import count, takewhile
 
+from reconciler.model.credentials import without_credentials
 from reconciler.model.location import Location
 
 __all__ = ["MASK", "LineReader", "masked_line"]
@@ -47,7 +48,7 @@ def masked_line(text: str, at: Location, read_line: LineReader, *, rule: str) ->
         rule: The rule whose finding is shown.
     """
     if not _is_secret(text, at, read_line, rule):
-        return text
+        return without_credentials(text)
     match = _KEY.match(text)
     if match is None:
         match = _ITEM.match(text)
