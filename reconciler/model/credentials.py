@@ -4,8 +4,8 @@ import re
 
 __all__ = ["without_credentials"]
 
-# RFC 3986, section 3.2.1: `//user:password@host`. An image reference has no scheme before it, but a path after it;
-# what follows a tag in `app:1.2@sha256:...` is a digest and no host.
+# RFC 3986, section 3.2.1: `//user:password@host`. An image reference has no scheme before it, but a path
+# after it; what follows a tag in `app:1.2@sha256:...` is a digest and no host.
 _OF_URL = re.compile(r"(//[^\s:/@'\"]*):[^\s/@'\"]+@")
 _OF_IMAGE = re.compile(r"((?<![\w/])[\w.%+-]+):[^\s:/@'\"]+@(?!sha\d+:)(?=[\w.-]+(?::\d+)?/)")
 

@@ -32,6 +32,8 @@ _NAMED = re.compile(
 )
 #: Fields of a Secret that hold nothing secret.
 _OPEN = frozenset({"apiVersion", "kind", "metadata", "type", "immutable"})
+#: Values that tell nothing, such as that of `automountServiceAccountToken`.
+_NO_SECRETS = frozenset({"", "true", "false"})
 _FARTHEST = 5000
 
 #: Returns the text of a line (counted from 1) of a file, or None where it cannot be shown.
@@ -53,7 +55,8 @@ def masked_line(text: str, at: Location, read_line: LineReader, *, rule: str) ->
     if match is None:
         match = _ITEM.match(text)
     kept = match[0] if match is not None else ""
-    return text if kept.strip() and not text[len(kept) :].strip() else f"{kept}{MASK}"
+    value = text[len(kept) :].strip()
+    return text if kept.strip() and value in _NO_SECRETS else f"{kept}{MASK}"
 
 
 def _is_secret(text: str, at: Location, read_line: LineReader, rule: str) -> bool:

@@ -73,6 +73,7 @@ def test_a_finding_about_a_secret_shows_none_wherever_it_stands() -> None:
         pytest.param("kind: Pod\nspec:\n  replicas: 3\n---\n" + OBJECT, 3, id="another-document"),
         pytest.param("kind: Pod\nspec:\n  volumes: [{secret: }]\n  replicas: 3\n", 4, id="no-secret"),
         pytest.param("spec:\n  secretName: db\n", 2, id="a-reference"),
+        pytest.param("spec:\n  automountServiceAccountToken: true\n", 2, id="a-switch"),
     ],
 )
 def test_everything_else_is_shown(text: str, line: int) -> None:
