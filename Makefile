@@ -66,7 +66,7 @@ pictures: $(READY) ## Draw the pictures of the documentation from real output
 .PHONY: docs
 docs: $(READY) ## Build the documentation as a site into site/
 	$(BIN)/python docs/reference/generate.py
-	$(BIN)/python -m mkdocs build --strict --site-dir site
+	$(BIN)/python -m mkdocs build --config-file .mkdocs.yml --strict --site-dir site
 
 .PHONY: wheel
 wheel: $(READY) ## Build the wheel into dist/

@@ -69,6 +69,8 @@ def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
             "-m",
             "mkdocs",
             "build",
+            "--config-file",
+            ".mkdocs.yml",
             "--strict",
             "--quiet",
             "--site-dir",
