@@ -188,7 +188,7 @@ class Story:
         self.stage.await_status(f"the sync to {commit[:10]}", arrived)
 
     def _is_at(self, commit: str, site: str) -> bool:
-        """Tell whether a site has applied a commit and told so; the kiosk pays for its link, and tells later."""
+        """Tell whether a site has applied a commit and told so; the kiosk, whose link costs, tells later."""
         applied, waiting = self._state(site)
         return applied == commit and (not waiting or site == self._kiosk)
 
