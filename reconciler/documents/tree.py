@@ -182,7 +182,7 @@ class WorkingTree:
         self.root = Path(os.path.realpath(root))
         self._limit = limit
         self._inside = str(self.root).rstrip("/") + "/"
-        self._directories: dict[str, str] = {"": str(self.root)}
+        self._directories: dict[str, str] = {"": str(self.root).rstrip("/")}
 
     def entry_type(self, path: str) -> EntryType | None:
         """Return what stands at `path` (symlinks inside the tree are followed), or None."""
@@ -237,7 +237,9 @@ class WorkingTree:
 
     def _stat(self, path: str) -> os.stat_result | None:
         try:
-            return os.lstat(self._real(path))
+            full = self._located(path)
+            found = os.lstat(full)
+            return os.lstat(self._inside_root(path, full)) if stat.S_ISLNK(found.st_mode) else found
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as err:
@@ -252,15 +254,25 @@ class WorkingTree:
 
     def _real(self, path: str) -> str:
         """Return the absolute path that `path` names: no symlink, and inside the root."""
-        path = normalize("", path)
-        parent, _, name = path.rpartition("/")
-        directory = self._directories.get(parent)
-        if directory is None:
-            directory = self._inside_root(path, f"{self.root}/{parent}")
-            self._directories[parent] = directory
-        full = f"{directory}/{name}" if name else directory
+        return self._followed(path, self._located(path))
+
+    def _located(self, path: str) -> str:
+        """Return the absolute path of `path` in its real directory; the last part may be a symlink."""
+        parent, _, name = normalize("", path).rpartition("/")
+        directory = self._directory(parent)
+        return f"{directory}/{name}" if name else str(self.root)
+
+    def _directory(self, path: str) -> str:
+        """Return the real path of a directory: each is looked up once, below that of its parent."""
+        known = self._directories.get(path)
+        if known is None:
+            parent, _, name = path.rpartition("/")
+            known = self._directories[path] = self._followed(path, f"{self._directory(parent)}/{name}")
+        return known
+
+    def _followed(self, path: str, full: str) -> str:
         try:
-            is_link = bool(name) and stat.S_ISLNK(os.lstat(full).st_mode)
+            is_link = stat.S_ISLNK(os.lstat(full).st_mode)
         except OSError:
             return full  # whoever opens it says what is wrong
         return self._inside_root(path, full) if is_link else full
