@@ -23,6 +23,7 @@ from reconciler.errors import SourceError
 from tests.adapters.git_server import git_server
 from tests.adapters.test_git_source import Upstream
 from tests.cluster.pki import CertificateAuthority
+from tests.cluster.process import free_port
 
 _SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 
@@ -96,12 +97,6 @@ class SshServer:
         return f"[127.0.0.1]:{self.port} {self.host_key}\n"
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
 @pytest.fixture
 def ssh_server(tmp_path: Path) -> Iterator[SshServer]:
     if _SSHD is None:
@@ -135,8 +130,9 @@ def ssh_server(tmp_path: Path) -> Iterator[SshServer]:
     try:
         deadline = time.monotonic() + 10
         while True:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as link:
+                if link.recv(4) == b"SSH-":
+                    break
             assert time.monotonic() < deadline and server.poll() is None, (folder / "log").read_text()
             time.sleep(0.05)
         yield SshServer(port, host_key, authorized)

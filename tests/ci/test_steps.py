@@ -20,6 +20,8 @@ from check_jsonschema.builtin_schemas import get_builtin_schema
 
 from tests.cli.fleets import FILES, git, write_fleet
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 CI = ROOT / "deploy" / "ci"
 SITE = "sites/market/site.yaml"

@@ -75,6 +75,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("files", [pytest.param(files, id=name) for name, files in CASES.items()])
 def test_a_secret_s_value_is_in_no_output(
     files: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

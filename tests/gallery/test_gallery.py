@@ -12,6 +12,8 @@ from reconciler.rules.builtin import builtin_policies
 from tests.gallery.gallery import PAGE, apply, checked, document, page, template
 from tests.gallery.mistakes import MISTAKES, Mistake
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
