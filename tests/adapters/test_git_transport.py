@@ -25,6 +25,8 @@ from tests.adapters.test_git_source import Upstream
 from tests.cluster.pki import CertificateAuthority
 from tests.cluster.process import free_port
 
+pytestmark = pytest.mark.slow
+
 _SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 
 

@@ -18,6 +18,8 @@ from reconciler.agent.vitals import Vitals
 from reconciler.errors import UsageError
 from tests.agent.rig import Rig, config_map, eventually, stop
 
+pytestmark = pytest.mark.slow
+
 
 class Clock:
     def __init__(self) -> None:

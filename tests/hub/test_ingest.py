@@ -15,6 +15,8 @@ from reconciler.model.site_record import SiteRecord
 from reconciler.model.site_state import SiteState, worst
 from tests.hub.events import COMMIT, applied, event
 
+pytestmark = pytest.mark.slow
+
 
 class Site:
     """What a hub has of one site."""

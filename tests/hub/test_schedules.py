@@ -33,6 +33,8 @@ from reconciler.ports.hub_store import HubStore
 from reconciler.ports.sink import SinkError
 from tests.hub.memory_store import MemoryStore
 
+pytestmark = pytest.mark.slow
+
 SCHEDULES = int(os.environ.get("WAYSIDE_SCHEDULES", "400"))
 SITE = "a"
 RULES = BatchRules(events=5, size=400, age=0.0)

@@ -44,14 +44,14 @@ def make(resource: Resource, _nodes: Sequence[NodeFacts], resources: Sequence[Re
         (("spec", "selector", "matchLabels", _NAME), name, ("metadata", "name")),
     )
     for path, value, at in fixed:
-        root.set(path, Sown(value, at))
+        root.set(path, sow(value, at))
     root.set(
         ("spec", "template", "metadata", "labels"), sow(spec.get("podLabels") or {}, ("spec", "podLabels"))
     )
     root.set(("spec", "template", "metadata", "labels", _NAME), Sown(name, ("metadata", "name")))
     root.set(_POD, Sown({"containers": Sown([container], ("spec",))}, ("spec",)))
     if spec.get("replicas") is not None:
-        root.set(("spec", "replicas"), Sown(spec["replicas"], ("spec", "replicas")))
+        root.set(("spec", "replicas"), sow(spec["replicas"], ("spec", "replicas")))
     for field, target, inside in _TAKEN:
         if spec.get(field):
             taken = sow(spec[field], ("spec", field))
@@ -66,7 +66,7 @@ def make(resource: Resource, _nodes: Sequence[NodeFacts], resources: Sequence[Re
             container.set((target,), sow(check, ("spec", "checks", field)))
     runtime_class = _runtime_class(resource, resources)
     if runtime_class:
-        root.set((*_POD, "runtimeClassName"), Sown(runtime_class, ("spec", "executor")))
+        root.set((*_POD, "runtimeClassName"), sow(runtime_class, ("spec", "executor")))
     return Making((made(root),))
 
 

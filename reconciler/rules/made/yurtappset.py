@@ -157,7 +157,7 @@ class _Pools:
         at: FieldPath = (*_TWEAKS, number, "tweaks")
         tweaks = as_mapping(dig(self._resource.manifest, *at))
         if tweaks.get("replicas") is not None:
-            template.set(("spec", "replicas"), Sown(tweaks["replicas"], (*at, "replicas")))
+            template.set(("spec", "replicas"), sow(tweaks["replicas"], (*at, "replicas")))
         for index, item in enumerate(as_list(tweaks.get("containerImages"))):
             image = as_mapping(item)
             hits = [
@@ -168,7 +168,7 @@ class _Pools:
             ]
             for container in hits:
                 place = (*at, "containerImages", index, "targetImage")
-                container.set(("image",), Sown(image.get("targetImage"), place))
+                container.set(("image",), sow(image.get("targetImage"), place))
             if not hits:
                 self._problems.append(
                     MadeProblem(

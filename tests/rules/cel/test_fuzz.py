@@ -13,9 +13,13 @@ import re
 import time
 from typing import Any
 
+import pytest
+
 from reconciler.rules.cel import CelCompileError, CelEvaluationError, Environment
 from tests.rules.cel.record import DATA, HERE, VARIABLES, VERSION
 from tests.rules.cel.test_recorded import NATIVE_DIFFERS, same
+
+pytestmark = pytest.mark.slow
 
 SECONDS = float(os.environ.get("WAYSIDE_FUZZ_SECONDS", "4"))
 SEED = int(

@@ -16,6 +16,8 @@ from reconciler.rules.types import SchemaSet
 from tests.rules.types.corpus import corpus
 from tests.rules.types.resources import custom_resources, definitions, plain
 
+pytestmark = pytest.mark.slow
+
 _SCALARS = st.one_of(
     st.none(),
     st.booleans(),
